@@ -1,0 +1,147 @@
+// Package history is what a run leaves behind for judgement: every operation that was asked for, what became of it, every
+// effect that was seen, every fault, and what was there at the end. All measures and verdicts are computed from it alone, so a
+// run can be judged again later.
+package history
+
+import "time"
+
+// Phase is the part of a run that an operation belongs to.
+type Phase string
+
+// The phases. Only PhaseLoad is measured; both are checked.
+const (
+	PhasePreload Phase = "preload"
+	PhaseLoad    Phase = "load"
+)
+
+// Outcome is what is known of an operation once its call has returned.
+type Outcome string
+
+// The outcomes.
+const (
+	// OK was acknowledged: a write has happened, a read has an answer.
+	OK Outcome = "ok"
+	// Fail certainly had no effect (INVALID_ARGUMENT, NOT_FOUND, or never sent). Every failed read is a Fail.
+	Fail Outcome = "fail"
+	// Unknown is a write that may have happened (UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL, ...).
+	Unknown Outcome = "unknown"
+)
+
+// Header is the first line of a history.
+type Header struct {
+	Schema   int    `json:"schema"` // 1
+	Stack    string `json:"stack"`  // "sync" or "async"
+	Seed     uint64 `json:"seed"`
+	Schedule string `json:"schedule"` // SHA-256 of the operations and their intended times, in hex
+	// Start is the wall clock at run time zero; every other time of a history counts from there, on one monotonic clock.
+	Start       time.Time     `json:"start"`
+	OfferedRate float64       `json:"offered_rate"` // operations per second
+	Length      time.Duration `json:"length_ns"`    // of the load
+	Deadline    time.Duration `json:"deadline_ns"`  // of each operation, from its intended send time
+}
+
+// Operation is one call of the public API: what was asked for and what became of it.
+type Operation struct {
+	Index     int64         `json:"index"` // in the schedule of its phase, from 0
+	Phase     Phase         `json:"phase"`
+	Op        string        `json:"op"`                   // the RPC, for example "CreatePost"
+	RequestID string        `json:"request_id,omitempty"` // of a write
+	Ref       string        `json:"ref,omitempty"`        // of CreatePost and CreateComment: stands in the text, for finding it again
+	Intended  time.Duration `json:"intended_ns"`          // when the schedule says it is sent
+	Sent      time.Duration `json:"sent_ns"`              // when it was
+	Completed time.Duration `json:"completed_ns"`         // when its answer was there; 0 if the run ended before
+	Attempts  int           `json:"attempts"`
+	Outcome   Outcome       `json:"outcome"`
+	Code      string        `json:"code"` // the gRPC status code, for example "OK" or "UNAVAILABLE"
+
+	// What the operation is about. Aggregate and ID are what it changes or reads; for creations ID is known from the reply.
+	Aggregate Aggregate `json:"aggregate,omitempty"`
+	ID        string    `json:"id,omitempty"`
+	Version   int64     `json:"version,omitempty"` // of the aggregate after a write, from the reply (DeletePost: 0)
+	PostID    string    `json:"post_id,omitempty"` // of CreateComment
+	Author    string    `json:"author,omitempty"`  // of CreatePost and the subscriptions: the author; of CreateComment: who wrote it
+	Follower  string    `json:"follower,omitempty"`
+	Status    string    `json:"status,omitempty"` // of CreateComment, from the reply: "PENDING", "APPROVED" or "REJECTED"
+	Blocked   bool      `json:"blocked,omitempty"` // of CreateComment: the text holds a blocked word, so it must end REJECTED
+}
+
+// IsWrite tells whether an operation changes anything.
+func (o *Operation) IsWrite() bool { return IsWrite(o.Op) }
+
+// IsWrite tells whether an RPC changes anything.
+func IsWrite(op string) bool {
+	switch op {
+	case "CreatePost", "UpdatePost", "DeletePost", "CreateComment", "ReviewComment", "Subscribe", "Unsubscribe":
+		return true
+	}
+	return false
+}
+
+// Aggregate is the kind of thing that an operation or an effect is about.
+type Aggregate string
+
+// The aggregates.
+const (
+	Post    Aggregate = "post"    // its ID is a UUID
+	Comment Aggregate = "comment" // its ID is a UUID
+	Author  Aggregate = "author"  // an author's subscribers; its ID is the author's name
+)
+
+// Effect is one change that became visible on query's pages.
+type Effect struct {
+	Aggregate Aggregate     `json:"aggregate"`
+	ID        string        `json:"id"`
+	Version   int64         `json:"version"`
+	At        time.Duration `json:"at_ns"` // when the commit that made it visible returned
+}
+
+// Fault is one fault, with its four times. A time that was not reached is 0.
+type Fault struct {
+	Name   string `json:"name"`   // "kill"
+	Victim string `json:"victim"` // "posts", ..., "broker"
+	// Absent is true if the stack has no such part (sync has no broker): then the window passed with nothing hurt, as a control.
+	Absent    bool          `json:"absent,omitempty"`
+	Asked     time.Duration `json:"asked_ns"`
+	InEffect  time.Duration `json:"in_effect_ns"`  // a probe has seen the fault
+	LiftAsked time.Duration `json:"lift_asked_ns"` // the restart
+	Lifted    time.Duration `json:"lifted_ns"`     // a probe has seen the victim SERVING again
+	End       time.Duration `json:"end_ns"`        // where the slot of this fault ends and the next may begin
+	Problem   string        `json:"problem,omitempty"` // why it was not confirmed or not lifted
+}
+
+// View is where a final observation looked.
+type View string
+
+// The views.
+const (
+	ViewStore View = "store" // the owner's own RPCs (posts, comments, subscriptions)
+	ViewPage  View = "page"  // query's pages; in async: the read model
+)
+
+// Final is one thing as it was seen at the end of a run, after the drain.
+type Final struct {
+	View      View      `json:"view"`
+	Aggregate Aggregate `json:"aggregate"`
+	ID        string    `json:"id"`
+	Present   bool      `json:"present"`           // false: the service said NOT_FOUND, or the list it must stand in lacks it
+	Version   int64     `json:"version,omitempty"` // of a post
+	Ref       string    `json:"ref,omitempty"`     // found in the text of a post or comment
+	PostID    string    `json:"post_id,omitempty"` // of a comment
+	Status    string    `json:"status,omitempty"`  // of a comment, in ViewStore
+	// Count is, of an author: the subscribers; of a post: the approved comments that the counter shows (in ViewStore the
+	// total_size of ListComments, in ViewPage the comment_count of GetPostPage).
+	Count int64 `json:"count,omitempty"`
+}
+
+// History is a whole run of one stack.
+type History struct {
+	Header     Header
+	Operations []*Operation // by Phase (preload first), then Index
+	Effects    []Effect     // in the order of At
+	Faults     []Fault      // in the order of Asked
+	Finals     []Final
+	// Drained is when all acknowledged writes had their effect; 0 if the wait for that was given up.
+	Drained time.Duration
+	// Complete is true if the file ends as a whole history ends. One that does not must not be judged valid.
+	Complete bool
+}
