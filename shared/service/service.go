@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/health"
@@ -95,6 +96,21 @@ func (f *Flags) Parse(args []string, stdout io.Writer) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: f.logLevel})).With("service", f.name), nil
 }
 
+// Listen is the address to serve on.
+func (f *Flags) Listen() string { return f.listen }
+
+// Data is the folder for what the service keeps.
+func (f *Flags) Data() string { return f.dataDir }
+
+// UntilStdinEnds returns a context that ends with ctx and, if --stop-with-stdin was given, when standard input ends.
+func (f *Flags) UntilStdinEnds(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	if f.stopWithStdin {
+		go CancelAtEOF(os.Stdin, cancel)
+	}
+	return ctx, cancel
+}
+
 // OpenStore opens the service's database, <data>/<name>.db, with the schema. onCommit may be nil.
 func (f *Flags) OpenStore(ctx context.Context, onCommit func([]*labv1.Effect), schema ...string) (*store.DB, error) {
 	return store.Open(ctx, store.Options{
@@ -109,23 +125,24 @@ type Server struct {
 	log      *slog.Logger
 	listener net.Listener
 	health   *health.Server
+	work     []func(context.Context) error
 }
 
 // NewServer claims the address, so that a port in use is known before any work starts, and returns a server to register
-// services with. Close it, or Serve it.
-func NewServer(flags *Flags, log *slog.Logger) (*Server, error) {
+// services with. more goes on top of what all services have.
+func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Server, error) {
 	listener, err := Listen(flags.listen)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{flags: flags, log: log, listener: listener, health: health.NewServer()}
-	s.Server = grpc.NewServer(
+	s.Server = grpc.NewServer(append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(rules.MaxRequest),
 		grpc.MaxSendMsgSize(rules.MaxReply),
 		grpc.ChainUnaryInterceptor(s.answer),
 		// Clients may ping as often as grpc-go lets them (10 s), also between calls.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-	)
+	}, more...)...)
 	healthv1.RegisterHealthServer(s.Server, s.health)
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	channelz.RegisterChannelzServiceToServer(s.Server)
@@ -146,29 +163,45 @@ func Listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve serves until ctx ends, then refuses new calls and waits for those under way, up to the drain timeout.
+// Go has work run beside the server, from Serve on until the last call has been answered. If it returns an error, the service
+// stops with it.
+func (s *Server) Go(work func(context.Context) error) { s.work = append(s.work, work) }
+
+// Serve serves until ctx ends, then refuses new calls and waits for those under way, up to the drain timeout, and then for the
+// work beside it.
 func (s *Server) Serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.flags.UntilStdinEnds(ctx)
 	defer cancel()
-	if s.flags.stopWithStdin {
-		go CancelAtEOF(os.Stdin, cancel)
+	work, workCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	workCtx, stopWork := context.WithCancel(workCtx)
+	defer stopWork()
+	for _, do := range s.work {
+		work.Go(func() error { return do(workCtx) })
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Server.Serve(s.listener) }()
+	s.announce()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
+	case <-workCtx.Done():
+	case <-ctx.Done():
+	}
+	s.drain()
+	<-served
+	stopWork()
+	err := work.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// announce tells health checks and the log that calls are welcome.
+func (s *Server) announce() {
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
 	for name := range s.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 	s.log.Info("serving", "address", s.listener.Addr().String())
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	s.drain()
-	<-served
-	s.log.Info("stopped")
-	return nil
 }
 
 // drain stops the server: gracefully while there is time, then at once.
@@ -193,4 +226,11 @@ func (s *Server) drain() {
 func CancelAtEOF(r io.Reader, cancel func()) {
 	_, _ = io.Copy(io.Discard, r)
 	cancel()
+}
+
+// Close closes a part of a service on its way out, and logs what goes wrong: there is nobody left to tell.
+func Close(log *slog.Logger, what string, part io.Closer) {
+	if err := part.Close(); err != nil {
+		log.Error("close failed", "part", what, "err", err.Error())
+	}
 }

@@ -188,7 +188,7 @@ func ListComments(ctx context.Context, r Reader, postID string, status blogv1.Co
 	}
 	query += `(create_us, id) < (?, ?) ORDER BY create_us DESC, id DESC LIMIT ?`
 	rows, err := r.query(ctx, query, append(args, after.Micros, after.ID, limit)...)
-	err = each(rows, err, func(rows *sql.Rows) error {
+	err = Each(rows, err, func(rows *sql.Rows) error {
 		c, err := scanComment(rows)
 		list.Comments = append(list.Comments, c)
 		return err

@@ -196,8 +196,8 @@ func QueryRow(ctx context.Context, r Reader, query string, args ...any) interfac
 	return r.queryRow(ctx, query, args...)
 }
 
-// each scans every row of a query with scan.
-func each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
+// Each scans every row of a query with scan.
+func Each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 	if err != nil {
 		return err
 	}

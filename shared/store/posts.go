@@ -117,7 +117,7 @@ func ListPosts(ctx context.Context, r Reader, author string, page Page) (posts [
 	}
 	query += `(create_us, id) < (?, ?) ORDER BY create_us DESC, id DESC LIMIT ?`
 	rows, err := r.query(ctx, query, append(args, after.Micros, after.ID, limit)...)
-	err = each(rows, err, func(rows *sql.Rows) error {
+	err = Each(rows, err, func(rows *sql.Rows) error {
 		p, err := scanPost(rows)
 		posts = append(posts, p)
 		return err

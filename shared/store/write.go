@@ -17,6 +17,7 @@ type Tx struct {
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	effects []*labv1.Effect
+	after   []func()
 }
 
 // write is one function waiting for its turn.
@@ -89,9 +90,12 @@ func (db *DB) gather(first *write) []*write {
 
 func (db *DB) commit(group []*write) {
 	err := db.writer.runAll(group)
-	effects := db.writer.takeEffects()
+	effects, after := db.writer.take()
 	if err == nil && len(effects) > 0 && db.opts.OnCommit != nil {
 		db.opts.OnCommit(effects)
+	}
+	for _, fn := range after {
+		fn()
 	}
 	for _, w := range group {
 		if w.err == nil && err != nil {
@@ -167,14 +171,19 @@ func (tx *Tx) Effect(aggregate labv1.Aggregate, id string, version int64) {
 	tx.effects = append(tx.effects, &labv1.Effect{Aggregate: aggregate, Id: id, Version: version})
 }
 
-func (tx *Tx) takeEffects() []*labv1.Effect {
-	effects := tx.effects
-	tx.effects = nil
+// AfterCommit has fn called once the transaction has ended. fn must not wait: other writes are behind it. It may be called after
+// a commit that failed too.
+func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+// take returns what the transaction noted, the effects stamped with the time at which the commit returned.
+func (tx *Tx) take() (effects []*labv1.Effect, after []func()) {
+	effects, after = tx.effects, tx.after
+	tx.effects, tx.after = nil, nil
 	now := timestamppb.Now()
 	for _, e := range effects {
 		e.EffectTime = now
 	}
-	return effects
+	return effects, after
 }
 
 // The statements of a transaction run under no context: one that is cut in half would cost its whole group.

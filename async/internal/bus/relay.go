@@ -1,0 +1,81 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"tandem/shared/store"
+)
+
+const (
+	// relayRows and relayBytes bound one batch of the relay. A broker refuses requests over 1 MiB unless told otherwise.
+	relayRows  = 500
+	relayBytes = 512 << 10
+)
+
+// relay publishes the outbox, oldest first: read what has piled up, publish it, delete it. A batch that fails is published
+// again as it is, and nothing after it, so that order holds. A crash between publishing and deleting publishes twice: that is
+// what the inbox is for.
+func (b *Bus) relay(ctx context.Context) error {
+	for {
+		batch, err := b.pending(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if len(batch) == 0 {
+			select {
+			case <-b.wake:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if err := b.retry(ctx, "publish", func(ctx context.Context) error { return b.send(ctx, batch) }); err != nil {
+			return nil // ctx has ended; the batch waits for the next start
+		}
+		if err := b.sent(ctx, batch[len(batch)-1].seq); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// pending returns the oldest events of the outbox, up to a batch.
+func (b *Bus) pending(ctx context.Context) (batch []row, err error) {
+	rows, err := store.Query(ctx, b.db,
+		`SELECT seq, aggregatetype, aggregateid, payload, headers FROM outbox ORDER BY seq LIMIT ?`, relayRows)
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what Close would
+	size := 0
+	for rows.Next() {
+		var r row
+		var headers []byte
+		if err := rows.Scan(&r.seq, &r.topic, &r.key, &r.value, &headers); err != nil {
+			return nil, fmt.Errorf("read outbox: %w", err)
+		}
+		if r.headers, err = decodeHeaders(headers); err != nil {
+			return nil, fmt.Errorf("read outbox row %d: %w", r.seq, err)
+		}
+		if size += r.size(); size > relayBytes && len(batch) > 0 {
+			break
+		}
+		batch = append(batch, r)
+	}
+	return batch, rows.Err()
+}
+
+// sent forgets the events up to and including seq.
+func (b *Bus) sent(ctx context.Context, seq int64) error {
+	err := b.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM outbox WHERE seq <= ?`, seq)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("clear outbox: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tandem/async/internal/bus"
+	blogv1 "tandem/proto/blog/v1"
+	eventv1 "tandem/proto/event/v1"
+	labv1 "tandem/proto/lab/v1"
+	"tandem/shared/store"
+)
+
+func (s *server) listen() {
+	bus.On(s.bus, bus.Posts, s.onPostCreated)
+	bus.On(s.bus, bus.Posts, s.onPostUpdated)
+	bus.On(s.bus, bus.Posts, s.onPostDeleted)
+	bus.On(s.bus, bus.Comments, s.onCommentCreated)
+	bus.On(s.bus, bus.Comments, s.onCommentUpdated)
+	bus.On(s.bus, bus.Subscriptions, s.onAuthorFollowed)
+	bus.On(s.bus, bus.Subscriptions, s.onAuthorUnfollowed)
+}
+
+// What comes twice is kept out by the inbox, not here: the counters below simply count. At a level without inbox they drift,
+// which is what that level is there to show.
+
+func (s *server) onPostCreated(_ context.Context, tx *store.Tx, event *eventv1.PostCreated) error {
+	created := event.GetCreateTime().AsTime().UnixMicro()
+	if _, err := tx.Exec(`INSERT INTO posts (id, author, title, body, create_us, update_us, version)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		event.GetPostId(), event.GetAuthor(), event.GetTitle(), event.GetBody(), created, created, event.GetVersion()); err != nil {
+		return fmt.Errorf("apply PostCreated: %w", err)
+	}
+	tx.Effect(labv1.Aggregate_AGGREGATE_POST, event.GetPostId(), event.GetVersion())
+	return nil
+}
+
+func (s *server) onPostUpdated(_ context.Context, tx *store.Tx, event *eventv1.PostUpdated) error {
+	if _, err := tx.Exec(`UPDATE posts SET title = ?, body = ?, update_us = ?, version = ? WHERE id = ? AND version < ?`,
+		event.GetTitle(), event.GetBody(), event.GetUpdateTime().AsTime().UnixMicro(), event.GetVersion(),
+		event.GetPostId(), event.GetVersion()); err != nil {
+		return fmt.Errorf("apply PostUpdated: %w", err)
+	}
+	tx.Effect(labv1.Aggregate_AGGREGATE_POST, event.GetPostId(), event.GetVersion())
+	return nil
+}
+
+func (s *server) onPostDeleted(_ context.Context, tx *store.Tx, event *eventv1.PostDeleted) error {
+	if _, err := tx.Exec(`DELETE FROM posts WHERE id = ?`, event.GetPostId()); err != nil {
+		return fmt.Errorf("apply PostDeleted: %w", err)
+	}
+	tx.Effect(labv1.Aggregate_AGGREGATE_POST, event.GetPostId(), event.GetVersion())
+	return store.CloseComments(tx, event.GetPostId())
+}
+
+func (s *server) onCommentCreated(_ context.Context, tx *store.Tx, event *eventv1.CommentCreated) error {
+	created := event.GetCreateTime().AsTime().UnixMicro()
+	if _, err := tx.Exec(`INSERT INTO comments (id, post_id, author, body, status, reason, create_us, update_us, version)
+		VALUES (?, ?, ?, ?, ?, '', ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		event.GetCommentId(), event.GetPostId(), event.GetAuthor(), event.GetBody(),
+		blogv1.CommentStatus_COMMENT_STATUS_PENDING, created, created, event.GetVersion()); err != nil {
+		return fmt.Errorf("apply CommentCreated: %w", err)
+	}
+	return nil
+}
+
+func (s *server) onCommentUpdated(_ context.Context, tx *store.Tx, event *eventv1.CommentUpdated) error {
+	status := store.Decision(event.GetApproved())
+	if _, err := tx.Exec(`UPDATE comments SET status = ?, reason = ?, update_us = ?, version = ? WHERE id = ?`,
+		status, event.GetReason(), event.GetUpdateTime().AsTime().UnixMicro(), event.GetVersion(), event.GetCommentId()); err != nil {
+		return fmt.Errorf("apply CommentUpdated: %w", err)
+	}
+	tx.Effect(labv1.Aggregate_AGGREGATE_COMMENT, event.GetCommentId(), event.GetVersion())
+	return store.CountComment(tx, event.GetPostId(), status, 1)
+}
+
+func (s *server) onAuthorFollowed(_ context.Context, tx *store.Tx, event *eventv1.AuthorFollowed) error {
+	_, err := store.CountSubscribers(tx, event.GetAuthor(), 1)
+	return err
+}
+
+func (s *server) onAuthorUnfollowed(_ context.Context, tx *store.Tx, event *eventv1.AuthorUnfollowed) error {
+	_, err := store.CountSubscribers(tx, event.GetAuthor(), -1)
+	return err
+}

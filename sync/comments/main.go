@@ -1,0 +1,52 @@
+// Command comments is the sync stack's comments service. It owns comments, and calls posts and moderation before it stores one.
+package main
+
+import (
+	"context"
+	"io"
+
+	blogv1 "tandem/proto/blog/v1"
+	peerv1 "tandem/proto/peer/v1"
+	"tandem/shared/effect"
+	"tandem/shared/service"
+	"tandem/shared/store"
+	"tandem/sync/internal/peer"
+)
+
+func main() { service.Main(run) }
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := service.NewFlags("comments", "127.0.0.1:7102")
+	peers := peer.AddFlags(flags.Set)
+	log, err := flags.Parse(args, stdout)
+	if err != nil {
+		return err
+	}
+	effects := effect.NewLog()
+	db, err := flags.OpenStore(ctx, effects.Append, store.CommentsSchema)
+	if err != nil {
+		return err
+	}
+	defer service.Close(log, "database", db)
+	posts, err := peers.Dial("posts")
+	if err != nil {
+		return err
+	}
+	defer service.Close(log, "connection to posts", posts)
+	moderation, err := peers.Dial("moderation")
+	if err != nil {
+		return err
+	}
+	defer service.Close(log, "connection to moderation", moderation)
+	srv, err := service.NewServer(flags, log)
+	if err != nil {
+		return err
+	}
+	comments := &server{
+		db: db, posts: blogv1.NewPostsServiceClient(posts), moderation: blogv1.NewModerationServiceClient(moderation),
+	}
+	blogv1.RegisterCommentsServiceServer(srv, comments)
+	peerv1.RegisterCommentsPeerServiceServer(srv, comments)
+	effects.Register(srv)
+	return srv.Serve(ctx)
+}
