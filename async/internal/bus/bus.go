@@ -8,6 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,7 +151,7 @@ func (b *Bus) Run(ctx context.Context) error {
 // it would give topics whatever number of partitions the broker likes.
 func (b *Bus) createTopics(ctx context.Context) error {
 	request := &kafka.CreateTopicsRequest{}
-	for _, topic := range append(b.topics(), DeadLetter) {
+	for _, topic := range b.topics() {
 		request.Topics = append(request.Topics, kafka.TopicConfig{
 			Topic: topic, NumPartitions: Partitions, ReplicationFactor: -1, // the broker's own default
 		})
@@ -169,14 +171,14 @@ func (b *Bus) createTopics(ctx context.Context) error {
 	})
 }
 
-func (b *Bus) topics() (topics []string) {
+// topics are all that the service uses, each once: Kafka refuses a request that names one twice.
+func (b *Bus) topics() []string {
+	topics := append(slices.Collect(maps.Keys(b.routes)), DeadLetter)
 	if b.topic != "" {
 		topics = append(topics, b.topic)
 	}
-	for topic := range b.routes {
-		topics = append(topics, topic)
-	}
-	return topics
+	slices.Sort(topics)
+	return slices.Compact(topics)
 }
 
 const (
