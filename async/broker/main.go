@@ -84,6 +84,7 @@ func slogLevel(level kfake.LogLevel) slog.Level {
 		return slog.LevelWarn
 	case kfake.LogLevelInfo:
 		return slog.LevelDebug // each request is news to kfake
+	default:
+		return slog.LevelDebug - 4
 	}
-	return slog.LevelDebug - 4
 }

@@ -61,7 +61,7 @@ type Operation struct {
 	PostID    string    `json:"post_id,omitempty"` // of CreateComment
 	Author    string    `json:"author,omitempty"`  // of CreatePost and the subscriptions: the author; of CreateComment: who wrote it
 	Follower  string    `json:"follower,omitempty"`
-	Status    string    `json:"status,omitempty"` // of CreateComment, from the reply: "PENDING", "APPROVED" or "REJECTED"
+	Status    string    `json:"status,omitempty"`  // of CreateComment, from the reply: "PENDING", "APPROVED" or "REJECTED"
 	Blocked   bool      `json:"blocked,omitempty"` // of CreateComment: the text holds a blocked word, so it must end REJECTED
 }
 
@@ -102,10 +102,10 @@ type Fault struct {
 	// Absent is true if the stack has no such part (sync has no broker): then the window passed with nothing hurt, as a control.
 	Absent    bool          `json:"absent,omitempty"`
 	Asked     time.Duration `json:"asked_ns"`
-	InEffect  time.Duration `json:"in_effect_ns"`  // a probe has seen the fault
-	LiftAsked time.Duration `json:"lift_asked_ns"` // the restart
-	Lifted    time.Duration `json:"lifted_ns"`     // a probe has seen the victim SERVING again
-	End       time.Duration `json:"end_ns"`        // where the slot of this fault ends and the next may begin
+	InEffect  time.Duration `json:"in_effect_ns"`      // a probe has seen the fault
+	LiftAsked time.Duration `json:"lift_asked_ns"`     // the restart
+	Lifted    time.Duration `json:"lifted_ns"`         // a probe has seen the victim SERVING again
+	End       time.Duration `json:"end_ns"`            // where the slot of this fault ends and the next may begin
 	Problem   string        `json:"problem,omitempty"` // why it was not confirmed or not lifted
 }
 

@@ -60,9 +60,10 @@ func (l *Log) since(next int64) (effects []*labv1.Effect, after int64, more <-ch
 	return effects, next, l.grown
 }
 
-// WatchEffects implements labv1.EffectsServiceServer.
+// WatchEffects implements labv1.EffectsServiceServer. When the service stops, the watcher still hears what was appended before.
 func (l *Log) WatchEffects(_ *labv1.WatchEffectsRequest, stream grpc.ServerStreamingServer[labv1.WatchEffectsResponse]) error {
 	var next int64
+	var ended error
 	for {
 		effects, after, more := l.since(next)
 		next = after
@@ -72,9 +73,10 @@ func (l *Log) WatchEffects(_ *labv1.WatchEffectsRequest, stream grpc.ServerStrea
 			}
 			continue
 		}
-		if err := wait(stream.Context(), more); err != nil {
-			return err
+		if ended != nil {
+			return ended
 		}
+		ended = wait(stream.Context(), more)
 	}
 }
 

@@ -60,7 +60,15 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Msg
 	}
-	return fmt.Sprintf("%s: %v", e.Msg, e.Err)
+	return e.Msg + ": " + plain(e.Err)
+}
+
+// plain is the text of an error without the words that gRPC puts around what a peer said.
+func plain(err error) string {
+	if s, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
+		return s.GRPCStatus().Message()
+	}
+	return err.Error()
 }
 
 // Unwrap returns the cause.
@@ -115,7 +123,7 @@ func ToStatus(err error) *status.Status {
 	if kind == Internal {
 		return status.New(codes.Internal, "internal error; the log of the service says more")
 	}
-	s := status.New(codeOf[kind], err.Error())
+	s := status.New(codeOf[kind], plain(err))
 	var e *Error
 	if !errors.As(err, &e) || len(e.Fields) == 0 {
 		return s

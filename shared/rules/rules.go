@@ -122,7 +122,7 @@ func ParseCursor(token string) (Cursor, error) {
 	}
 	micros, id, found := strings.Cut(string(raw), "/")
 	n, err := strconv.ParseInt(micros, 10, 64)
-	if err != nil || !found || uuid.Validate(id) != nil {
+	if err != nil || !found || !isUUID(id) {
 		return Cursor{}, errToken
 	}
 	c := Cursor{Micros: n, ID: id}

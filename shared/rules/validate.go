@@ -34,10 +34,14 @@ func (v *violations) add(name, format string, args ...any) {
 }
 
 func (v *violations) uuid(name, value string) {
-	// uuid.Parse also takes forms that are not 36 characters long; one form keeps ids comparable as text.
-	if _, err := uuid.Parse(value); err != nil || len(value) != 36 || value != strings.ToLower(value) {
+	if !isUUID(value) {
 		v.add(name, "must be a UUID of 36 characters in lower case")
 	}
+}
+
+// isUUID takes one form only, which keeps ids comparable as text. uuid.Validate also takes others.
+func isUUID(value string) bool {
+	return len(value) == 36 && value == strings.ToLower(value) && uuid.Validate(value) == nil
 }
 
 func (v *violations) name(field, value string) {

@@ -126,6 +126,10 @@ type Server struct {
 	listener net.Listener
 	health   *health.Server
 	work     []func(context.Context) error
+
+	calls      underWay
+	open       context.Context // ends when streams must
+	endStreams context.CancelFunc
 }
 
 // NewServer claims the address, so that a port in use is known before any work starts, and returns a server to register
@@ -136,10 +140,12 @@ func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Serv
 		return nil, err
 	}
 	s := &Server{flags: flags, log: log, listener: listener, health: health.NewServer()}
+	s.open, s.endStreams = context.WithCancel(context.Background())
 	s.Server = grpc.NewServer(append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(rules.MaxRequest),
 		grpc.MaxSendMsgSize(rules.MaxReply),
 		grpc.ChainUnaryInterceptor(s.answer),
+		grpc.ChainStreamInterceptor(s.stream),
 		// Clients may ping as often as grpc-go lets them (10 s), also between calls.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}, more...)...)
@@ -188,9 +194,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.drain()
-	<-served
+	err := <-served // nil after a stop
 	stopWork()
-	err := work.Wait()
+	err = errors.Join(err, work.Wait())
 	s.log.Info("stopped")
 	return err
 }
@@ -212,6 +218,7 @@ func (s *Server) drain() {
 		s.GracefulStop()
 		close(drained)
 	}()
+	s.calls.whenNone(s.endStreams) // a watcher hears what the last calls did, and then that the service stops
 	select {
 	case <-drained:
 	case <-time.After(s.flags.drainTimeout):

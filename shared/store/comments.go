@@ -55,8 +55,9 @@ func countColumn(s blogv1.CommentStatus) string {
 		return "approved"
 	case blogv1.CommentStatus_COMMENT_STATUS_REJECTED:
 		return "rejected"
+	default:
+		return "pending + approved + rejected"
 	}
-	return "pending + approved + rejected"
 }
 
 // InsertComment stores a new comment, or says NotFound if its post is deleted.

@@ -112,11 +112,13 @@ func (tx *Tx) runAll(group []*write) error {
 	}
 	for _, w := range group {
 		if err := tx.runOne(w, len(group) == 1); err != nil {
-			return errors.Join(err, tx.rollback())
+			tx.rollback()
+			return err
 		}
 	}
 	if err := tx.exec("COMMIT"); err != nil {
-		return errors.Join(err, tx.rollback())
+		tx.rollback()
+		return err
 	}
 	return nil
 }
@@ -141,8 +143,8 @@ func (tx *Tx) runOne(w *write, alone bool) error {
 	if w.err = tx.guard(w.fn); w.err != nil {
 		w.err = explain(w.err)
 		tx.effects = tx.effects[:kept]
-		if err := tx.exec("ROLLBACK TO one"); err != nil {
-			return err
+		if err := tx.exec("ROLLBACK TO one"); err != nil { // a full disk may have undone the group: its cause is theirs too
+			return errors.Join(w.err, err)
 		}
 	}
 	return tx.exec("RELEASE one")
@@ -160,10 +162,9 @@ func (tx *Tx) guard(fn func(*Tx) error) (err error) {
 
 // rollback ends a transaction that failed. SQLite may have ended it already (a full disk does that): then there is nothing to
 // undo, and its complaint says only that.
-func (tx *Tx) rollback() error {
+func (tx *Tx) rollback() {
 	tx.effects = nil
 	_, _ = tx.conn.ExecContext(context.Background(), "ROLLBACK")
-	return nil
 }
 
 // Effect notes that this transaction makes a change visible on query's pages. It is told to Options.OnCommit once committed.

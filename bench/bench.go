@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tandem/bench/check"
+	"tandem/bench/cluster"
+	"tandem/bench/history"
+	"tandem/bench/measure"
+	"tandem/bench/report"
+	"tandem/bench/scenario"
+	"tandem/shared/service"
+)
+
+// embeddedBroker is how reports name the broker that async/broker is.
+const embeddedBroker = "embedded (kfake, one process; not Apache Kafka)"
+
+// bench is one run of `tandem bench`.
+type bench struct {
+	plan    scenario.Plan
+	config  cluster.Config // but for the stack and the folder
+	stacks  []string
+	results string // the folder that gets a folder for this run
+	name    string
+	asJSON  bool
+
+	stdout, stderr io.Writer
+}
+
+func newBench() *cobra.Command {
+	b := &bench{plan: scenario.DefaultPlan()}
+	cmd := &cobra.Command{
+		Use:   "bench [sync|async|both]",
+		Short: "Load each stack, kill each of its parts in turn, and say what that cost",
+		Long: "Load each stack in turn from a fresh start, kill each of its parts under load, restart it, wait until all is quiet,\n" +
+			"and print latency, availability, and what was lost or doubled, side by side.\n\n" +
+			"Exit codes: 0 valid, 1 error, 2 usage, 3 a guarantee was violated, 4 the run does not allow a verdict.",
+		ValidArgs: []string{cluster.Sync, cluster.Async, both},
+		Args:      arguments(oneStackOrBoth),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b.stacks, b.stdout, b.stderr = stacksOf(args), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := b.plan.Check(); err != nil {
+				return usageError(cmd, err)
+			}
+			return b.run(cmd.Context())
+		},
+	}
+	addSettings(cmd, &b.config)
+	addPlan(cmd, &b.plan)
+	cmd.Flags().StringVar(&b.results, "results", "results", "`folder` that gets a folder for this run")
+	cmd.Flags().StringVar(&b.name, "name", "bench", "name of this run: the end of its folder's name")
+	cmd.Flags().BoolVar(&b.asJSON, "json", false, "print results.json to stdout instead of tables")
+	return cmd
+}
+
+func addPlan(cmd *cobra.Command, p *scenario.Plan) {
+	f := cmd.Flags()
+	f.Uint64Var(&p.Seed, "seed", p.Seed, "seed of everything that is left to chance")
+	f.Float64Var(&p.Rate, "rate", p.Rate, "operations per second")
+	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")
+	f.DurationVar(&p.Steady, "steady", p.Steady, "load before the first kill")
+	f.DurationVar(&p.Before, "before", p.Before, "load before each kill")
+	f.DurationVar(&p.Down, "down", p.Down, "how long each victim stays down")
+	f.DurationVar(&p.After, "after", p.After, "load after each restart")
+	f.StringSliceVar(&p.Victims, "kill", p.Victims, "parts to kill, one after the other")
+	f.IntVar(&p.World.Posts, "posts", p.World.Posts, "posts that exist before the load")
+	f.IntVar(&p.World.Comments, "comments", p.World.Comments, "comments that exist before the load")
+	f.IntVar(&p.World.Authors, "authors", p.World.Authors, "authors that exist before the load")
+	f.IntVar(&p.World.Subscriptions, "subscriptions", p.World.Subscriptions, "subscriptions that exist before the load")
+}
+
+func (b *bench) run(ctx context.Context) error {
+	experiment, err := scenario.New(b.plan)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	dir := filepath.Join(b.results, start.Format("20060102-150405")+"-"+b.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of the results: %w", err)
+	}
+	results := &report.Results{
+		Schema: report.Schema, Name: b.name, Start: start, Settings: b.settings(), Machine: report.ThisMachine(),
+	}
+	histories := map[string]*history.History{}
+	for _, stack := range b.stacks {
+		found, h, err := b.runStack(ctx, experiment, stack, dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w; logs and what was recorded are in %s", stack, err, dir)
+		}
+		results.Stacks, histories[stack] = append(results.Stacks, found), h
+	}
+	if len(histories) == 2 {
+		if err := measure.Comparable(histories[cluster.Sync], histories[cluster.Async]); err != nil {
+			results.NotComparable = err.Error()
+		}
+	}
+	if err := results.Write(dir); err != nil {
+		return err
+	}
+	return b.tell(results, dir)
+}
+
+func (b *bench) settings() report.Settings {
+	reconnect := service.Reconnect()
+	return report.Settings{
+		Plan: b.plan, SyncLevel: b.config.SyncLevel, AsyncLevel: b.config.AsyncLevel, Acks: b.config.Acks,
+		DBSync: b.config.DBSync, Procs: b.config.Procs, Broker: embeddedBroker,
+		ReconnectBase: reconnect.BaseDelay, ReconnectMax: reconnect.MaxDelay,
+	}
+}
+
+// runStack runs the experiment on one stack and judges its history as it is on disk, so that what is judged is what is kept.
+func (b *bench) runStack(
+	ctx context.Context, e *scenario.Experiment, stack, dir string,
+) (found report.Stack, h *history.History, err error) {
+	config := b.config
+	config.Stack, config.Dir = stack, filepath.Join(dir, stack)
+	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
+		return report.Stack{}, nil, err
+	}
+	path := filepath.Join(config.Dir, "history.jsonl")
+	show := newProgress(b.stderr, stack)
+	cost, err := e.Run(ctx, scenario.Lab{
+		Cluster: config, History: path, Show: show.update, Log: slog.New(slog.NewTextHandler(b.stderr, nil)),
+	})
+	show.end()
+	if err != nil {
+		return report.Stack{}, nil, err
+	}
+	if h, err = history.Read(path); err != nil {
+		return report.Stack{}, nil, err
+	}
+	return report.Stack{
+		Stack: stack, History: filepath.Join(stack, "history.jsonl"),
+		Figures: measure.Measure(h), Check: check.Check(h), Cost: cost,
+	}, h, nil
+}
+
+// tell prints the results, points results/latest to them, and returns what the verdict says of the exit code.
+func (b *bench) tell(results *report.Results, dir string) error {
+	if err := b.print(results); err != nil {
+		return err
+	}
+	if err := pointLatest(b.results, dir); err != nil {
+		fmt.Fprintf(b.stderr, "tandem: %v\n", err)
+	}
+	fmt.Fprintf(b.stderr, "\nEverything is in %s\n", dir)
+	return verdictError(results)
+}
+
+func (b *bench) print(results *report.Results) error {
+	if !b.asJSON {
+		return results.Print(b.stdout)
+	}
+	enc := json.NewEncoder(b.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(results)
+}
+
+// pointLatest makes <results>/latest a link to the folder of the newest run.
+func pointLatest(results, dir string) error {
+	link := filepath.Join(results, "latest")
+	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("point %s to the newest run: %w", link, err)
+	}
+	return os.Symlink(filepath.Base(dir), link)
+}
+
+func verdictError(results *report.Results) error {
+	switch results.Verdict() {
+	case check.Valid:
+		return nil
+	case check.Invalid:
+		return &exitError{exitInvalid, errors.New("a guarantee was violated: the reasons are under Verdict")}
+	default:
+		return &exitError{exitUnknown, errors.New("this run does not allow a verdict: the reasons are under Verdict")}
+	}
+}
+
+// progress shows how far a run is: one line that changes on a terminal, a line per step elsewhere.
+type progress struct {
+	out     io.Writer
+	stack   string
+	moving  bool
+	updates chan scenario.Progress
+	ended   chan struct{}
+}
+
+func newProgress(out io.Writer, stack string) *progress {
+	p := &progress{
+		out: out, stack: stack, moving: isTerminal(out), updates: make(chan scenario.Progress, 1), ended: make(chan struct{}),
+	}
+	go p.show()
+	return p
+}
+
+// update takes the newest state. It never waits: what is not shown in time is not news any more.
+func (p *progress) update(state scenario.Progress) {
+	select {
+	case p.updates <- state:
+	default:
+	}
+}
+
+// end shows the last state and returns when nothing more is written.
+func (p *progress) end() {
+	close(p.updates)
+	<-p.ended
+}
+
+// show writes the states, a few a second.
+func (p *progress) show() {
+	defer close(p.ended)
+	var last scenario.Progress
+	var shown time.Time
+	for state := range p.updates {
+		news := state.Stage != last.Stage || state.Down != last.Down
+		if !news && (!p.moving || time.Since(shown) < 200*time.Millisecond) {
+			continue
+		}
+		last, shown = state, time.Now()
+		if p.moving {
+			fmt.Fprintf(p.out, "\r\x1b[K%s", p.text(state))
+		} else {
+			fmt.Fprintln(p.out, p.text(state))
+		}
+	}
+	if p.moving {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+func (p *progress) text(s scenario.Progress) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-5s  %s", p.stack, stageName(s.Stage))
+	if s.Total > 0 {
+		fmt.Fprintf(&b, "  %3d %% of %d", 100*s.Done/s.Total, s.Total)
+	}
+	if s.Stage == "load" {
+		fmt.Fprintf(&b, "  %d not OK", s.Failed)
+	}
+	if s.Down != "" {
+		fmt.Fprintf(&b, "  %s is killed", s.Down)
+	}
+	return b.String()
+}
+
+func stageName(stage string) string {
+	switch stage {
+	case "start":
+		return "starting"
+	case "preload":
+		return "filling"
+	case "load":
+		return "under load"
+	case "drain":
+		return "waiting for the last effects"
+	case "look":
+		return "looking at what is there"
+	}
+	return stage
+}

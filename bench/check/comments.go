@@ -1,0 +1,107 @@
+package check
+
+import (
+	"fmt"
+
+	"tandem/bench/history"
+)
+
+// The statuses of a comment, as a final has them.
+const (
+	approved = "APPROVED"
+	rejected = "REJECTED"
+)
+
+// judgeComment: an acknowledged comment must be in the store, with the status that its text demands, and on its post's page if
+// and only if the store has it as APPROVED. The comments of a deleted post must be gone, and owe nothing else.
+func (j *judge) judgeComment(t *thing) {
+	if j.postMayBeGone(t) {
+		j.mustNotOutlive(t)
+		return
+	}
+	j.recoverCreation(t)
+	if t.acked() && absent(t.store) {
+		j.figures.Lost.Store.add(ackedAt(t.create) + " is missing from the store.")
+	}
+	j.judgeStatus(t)
+	j.judgeOnPage(t)
+}
+
+// postID is the post under which a comment stands, as it was seen or asked for; empty if neither is known.
+func (t *thing) postID() string {
+	for _, s := range t.looks() {
+		if s.final.PostID != "" {
+			return s.final.PostID
+		}
+	}
+	if t.create != nil {
+		return t.create.PostID
+	}
+	return ""
+}
+
+// post returns the post of a comment, or nil if nothing is known of it.
+func (j *judge) post(t *thing) *thing { return j.things[key{history.Post, t.postID()}] }
+
+// postMayBeGone tells whether a comment's post is deleted: that was acknowledged, or it may be and the store does not show the
+// post. If the post is still there, a deletion that had no answer must not have taken its comments either.
+func (j *judge) postMayBeGone(t *thing) bool {
+	post := j.post(t)
+	return post != nil && (post.ackedDelete() != nil || post.mayBeDeleted() && !present(post.store))
+}
+
+// mustNotOutlive: if the post is gone for certain, so are its comments. If its deletion was lost, that is counted already.
+func (j *judge) mustNotOutlive(t *thing) {
+	if !absent(j.post(t).store) {
+		return
+	}
+	for _, s := range t.looks() {
+		if s.final.Present {
+			j.figures.Unexpected.of(s.view).add(fmt.Sprintf("%s is in %s, and its post is deleted.", capital(t), where(s.view)))
+		}
+	}
+}
+
+func (j *judge) judgeStatus(t *thing) {
+	if !present(t.store) || t.create == nil {
+		return
+	}
+	want, because := approved, "holds no blocked word"
+	if t.create.Blocked {
+		want, because = rejected, "holds a blocked word"
+	}
+	if t.store.Status != want {
+		j.figures.WrongStatus.add(fmt.Sprintf("%s %s and ended %s, not %s.", capital(t), because, status(t.store), want))
+	}
+}
+
+func status(f *history.Final) string {
+	if f.Status == "" {
+		return "without a status"
+	}
+	return f.Status
+}
+
+// judgeOnPage compares the page with the store, or, if the store has lost the comment, with what was acknowledged.
+func (j *judge) judgeOnPage(t *thing) {
+	if t.store == nil || t.page == nil {
+		return
+	}
+	lostButShowable := absent(t.store) && t.acked() && !t.create.Blocked
+	shown := lostButShowable || present(t.store) && t.store.Status == approved
+	switch {
+	case shown && !t.page.Present:
+		j.figures.Lost.ReadModel.add(j.missingFromPage(t))
+	case !shown && present(t.store) && t.page.Present:
+		j.figures.Unexpected.ReadModel.add(fmt.Sprintf("The read model shows %s, which in the store is %s.", t, status(t.store)))
+	case !shown && t.page.Present:
+		j.figures.Unexpected.ReadModel.add(fmt.Sprintf("The read model shows %s, and the store does not hold it.", t))
+	}
+}
+
+func (j *judge) missingFromPage(t *thing) string {
+	if t.acked() {
+		return ackedAt(t.create) + " is missing from the read model."
+	}
+	return fmt.Sprintf("The store holds %s, and it is missing from the read model.", t)
+}

@@ -1,0 +1,140 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tandem/bench/history"
+)
+
+// leastShare of the offered rate must have been achieved before the first fault, or the run says nothing: a system without
+// load has nothing to lose.
+const leastShare = 0.9
+
+// result puts the judgement together.
+func (j *judge) result() Result {
+	violations, doubts := j.violations(), j.doubts()
+	r := Result{Figures: j.figures, Verdict: Valid, Reasons: append(violations, doubts...)}
+	if len(doubts) > 0 {
+		r.Verdict = Unknown
+	}
+	if len(violations) > 0 {
+		r.Verdict = Invalid
+	}
+	return r
+}
+
+// violations are the reasons for invalid.
+func (j *judge) violations() []string {
+	f := &j.figures
+	reasons := []string{}
+	for _, v := range []struct {
+		figure Figure
+		what   string
+	}{
+		{f.Lost.Store, "lost in the store"}, {f.Lost.ReadModel, "lost in the read model"},
+		{f.Duplicated.Store, "duplicated in the store"}, {f.Duplicated.ReadModel, "duplicated in the read model"},
+		{f.Unexpected.Store, "unexpected in the store"}, {f.Unexpected.ReadModel, "unexpected in the read model"},
+		{f.CounterDrift, "counters that drifted"}, {f.WrongStatus, "comments with a wrong status"},
+	} {
+		if v.figure.Count > 0 {
+			reasons = append(reasons, fmt.Sprintf("%d %s. %s", v.figure.Count, v.what, v.figure.Examples[0]))
+		}
+	}
+	return reasons
+}
+
+// doubts are the reasons for unknown.
+func (j *judge) doubts() []string {
+	var reasons []string
+	if !j.h.Complete {
+		reasons = append(reasons, "The history is not complete: the run was interrupted.")
+	}
+	if j.h.Drained == 0 {
+		reasons = append(reasons, "The wait for the effects of all acknowledged writes was given up: what is missing may still have been on its way.")
+	}
+	reasons = append(reasons, j.loadDoubts()...)
+	for _, f := range j.h.Faults {
+		reasons = append(reasons, faultDoubts(f)...)
+	}
+	if n := j.figures.NotLookedAt; n.Count > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d were not looked at after the drain. %s", n.Count, n.Examples[0]))
+	}
+	return reasons
+}
+
+func faultDoubts(f history.Fault) []string {
+	name := f.Name + " of " + f.Victim
+	switch {
+	case f.Absent:
+		return nil
+	case f.Problem != "":
+		return []string{fmt.Sprintf("The fault %s at %s had a problem: %s.", name, at(f.Asked), strings.TrimSuffix(f.Problem, "."))}
+	case f.InEffect == 0:
+		return []string{fmt.Sprintf("The fault %s at %s was not seen to take effect.", name, at(f.Asked))}
+	case f.Lifted == 0:
+		return []string{fmt.Sprintf("The fault %s at %s was not seen to be lifted.", name, at(f.Asked))}
+	}
+	return nil
+}
+
+// loadDoubts are the reasons why the load may have been no test.
+func (j *judge) loadDoubts() []string {
+	load := j.h.Load()
+	if len(load) == 0 {
+		return []string{"The load has no operations."}
+	}
+	var reasons []string
+	if r := j.rateDoubt(load); r != "" {
+		reasons = append(reasons, r)
+	}
+	return append(reasons, neverSucceeded(load)...)
+}
+
+// rateDoubt compares what was achieved before the first fault with what was offered. Random arrivals rarely hit the offered
+// rate exactly, so the answers are counted against the arrivals of that window; the arrivals themselves must not fall short of
+// the rate by more than chance explains (three standard deviations of a Poisson process).
+func (j *judge) rateDoubt(load []*history.Operation) string {
+	end := j.h.SteadyEnd()
+	window := (end - j.h.LoadStart()).Seconds()
+	intended, ok := 0, 0
+	for _, o := range load {
+		if o.Intended < end {
+			intended++
+			if o.Outcome == history.OK {
+				ok++
+			}
+		}
+	}
+	expected := j.h.Header.OfferedRate * window
+	switch {
+	case intended == 0 || window <= 0:
+		return "There was no load before the first fault."
+	case float64(ok) < leastShare*float64(intended):
+		return fmt.Sprintf("Before the first fault %d of %d operations succeeded, which is under 90 %% of the offered rate.", ok, intended)
+	case fallsShort(float64(intended), leastShare*expected):
+		return fmt.Sprintf("Before the first fault %d operations were due in %.1f s, which is under 90 %% of the offered rate of %g a second.",
+			intended, window, j.h.Header.OfferedRate)
+	}
+	return ""
+}
+
+// fallsShort tells whether n arrivals are fewer than chance makes of a mean: (mean − n)² > 9 mean.
+func fallsShort(n, mean float64) bool { return n < mean && (mean-n)*(mean-n) > 9*mean }
+
+// neverSucceeded names the RPCs of the load that have no success.
+func neverSucceeded(load []*history.Operation) []string {
+	succeeded := map[string]bool{}
+	for _, o := range load {
+		succeeded[o.Op] = succeeded[o.Op] || o.Outcome == history.OK
+	}
+	var reasons []string
+	for op, ok := range succeeded {
+		if !ok {
+			reasons = append(reasons, op+" never succeeded.")
+		}
+	}
+	slices.Sort(reasons)
+	return reasons
+}

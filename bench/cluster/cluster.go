@@ -1,0 +1,411 @@
+// Package cluster runs the processes of one stack on this machine: it starts them, kills them, starts them again, counts
+// what they use, and leaves none behind. It knows the names, flags and addresses of the services, and nothing of what they
+// do.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The stacks.
+const (
+	Sync  = "sync"
+	Async = "async"
+)
+
+// Defaults and bounds.
+const (
+	defaultStartTimeout = 15 * time.Second
+	defaultDrainTimeout = 5 * time.Second
+	// killTimeout bounds a kill, whose effect a healthy machine shows within milliseconds.
+	killTimeout = 5 * time.Second
+	// stopGrace is what a part gets on top of its drain timeout to close its files.
+	stopGrace = 2 * time.Second
+	// unread is how many exits are kept for a caller that does not read Unexpected.
+	unread = 64
+)
+
+var (
+	// ErrNotRunning marks a part that cannot be killed because it is down.
+	ErrNotRunning = errors.New("it is not running")
+	// ErrRunning marks a part that cannot be started because it is up.
+	ErrRunning = errors.New("it is running")
+	// ErrStopped marks a cluster that has been stopped.
+	ErrStopped = errors.New("the cluster is stopped")
+	// ErrPortInUse marks an address that another program has.
+	ErrPortInUse = errors.New("port in use")
+)
+
+// Config says what to run. The settings that are empty are left to the services' own defaults.
+type Config struct {
+	Stack  string // Sync or Async
+	BinDir string // where `make build` put the binaries
+	Dir    string // gets data/<part>/ and logs/<part>.log; what is there stays
+
+	// FreePorts takes ports that are free instead of the usual ones, so that several clusters can run at once.
+	FreePorts bool
+
+	SyncLevel  string // of sync: naive or deadline
+	AsyncLevel string // of async: direct, outbox, idempotent or dead-letter
+	Acks       string // of async: none, one or all
+	DBSync     string // normal or full
+
+	// Procs is GOMAXPROCS of every process; 0 leaves it alone.
+	Procs int
+
+	StartTimeout time.Duration // from exec until a part is SERVING; 0 is 15 s
+	DrainTimeout time.Duration // for calls under way after SIGTERM; 0 is 5 s
+}
+
+// Cluster is the running processes of one stack. Its methods may be called from several goroutines.
+type Cluster struct {
+	cfg     Config
+	parts   []*part // in the order of their start
+	spawner *spawner
+
+	life     context.Context // ends when Stop begins
+	endLife  context.CancelFunc
+	stopOnce sync.Once
+	stopErr  error
+
+	reapers    sync.WaitGroup
+	unexpected chan *Exit
+
+	mu      sync.Mutex // guards stopped and what part and process say it does
+	stopped bool
+}
+
+// Start starts every part of a stack, the broker first, and returns once each is SERVING. If one cannot start, or ctx ends,
+// all are killed and the error says which and why, with the end of its log. After Start ctx no longer matters: Stop ends
+// the cluster.
+func Start(ctx context.Context, cfg Config) (*Cluster, error) {
+	c, err := prepare(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", cfg.Stack, err)
+	}
+	if err := c.startAll(ctx); err != nil {
+		c.abort()
+		return nil, fmt.Errorf("start %s: %w", cfg.Stack, err)
+	}
+	return c, nil
+}
+
+// prepare does all that can fail before the first process runs.
+func prepare(cfg Config) (*Cluster, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	parts, err := layOut(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBinaries(parts); err != nil {
+		return nil, err
+	}
+	if err := checkPorts(parts); err != nil {
+		return nil, err
+	}
+	if err := makeFolders(parts); err != nil {
+		return nil, err
+	}
+	c := &Cluster{cfg: cfg, parts: parts, spawner: newSpawner(), unexpected: make(chan *Exit, unread)}
+	c.life, c.endLife = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// complete fills in the defaults and makes the folders absolute.
+func (cfg Config) complete() (Config, error) {
+	if cfg.Stack != Sync && cfg.Stack != Async {
+		return cfg, fmt.Errorf("unknown stack %q: use %s or %s", cfg.Stack, Sync, Async)
+	}
+	if cfg.StartTimeout == 0 {
+		cfg.StartTimeout = defaultStartTimeout
+	}
+	if cfg.DrainTimeout == 0 {
+		cfg.DrainTimeout = defaultDrainTimeout
+	}
+	var err error
+	if cfg.BinDir, err = filepath.Abs(cfg.BinDir); err != nil {
+		return cfg, err
+	}
+	cfg.Dir, err = filepath.Abs(cfg.Dir)
+	return cfg, err
+}
+
+func makeFolders(parts []*part) error {
+	for _, p := range parts {
+		for _, dir := range []string{p.dataDir, filepath.Dir(p.logFile)} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) startAll(ctx context.Context) error {
+	for _, stage := range c.stages() {
+		group, ctx := errgroup.WithContext(ctx)
+		for _, p := range stage {
+			group.Go(func() error {
+				_, err := c.launch(ctx, p)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stages are the parts that start together, in order: the broker is there before those that need it.
+func (c *Cluster) stages() [][]*part {
+	if c.cfg.Stack == Sync {
+		return [][]*part{c.parts}
+	}
+	return [][]*part{c.parts[:1], c.parts[1:]}
+}
+
+// Kill ends a part with SIGKILL and returns once its process is reaped and its address refuses connections. It is an error
+// if that is not so when ctx ends, or after 5 s, and ErrNotRunning if the part is down already.
+func (c *Cluster) Kill(ctx context.Context, name string) error {
+	p, err := c.part(name)
+	if err != nil {
+		return err
+	}
+	p.op.Lock()
+	defer p.op.Unlock()
+	proc := c.claim(p)
+	if proc == nil {
+		return fmt.Errorf("kill %s: %w", name, ErrNotRunning)
+	}
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	if err := proc.kill(ctx); err != nil {
+		return fmt.Errorf("kill %s: %w", name, err)
+	}
+	if err := awaitRefused(ctx, p.address); err != nil {
+		return fmt.Errorf("kill %s: its process is gone, and %s still accepts connections: another program has it: %w",
+			name, p.address, err)
+	}
+	return nil
+}
+
+// Restart starts a part that is down, waits until it is SERVING, and returns when exec was called. If the part does not
+// become SERVING before ctx ends or the start timeout is over, it is killed and the error holds the end of its log.
+// ErrRunning if the part is up, ErrStopped after Stop.
+func (c *Cluster) Restart(ctx context.Context, name string) (time.Time, error) {
+	p, err := c.part(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	p.op.Lock()
+	defer p.op.Unlock()
+	c.settle(p)
+	if c.Pid(name) != 0 {
+		return time.Time{}, fmt.Errorf("restart %s: %w", name, ErrRunning)
+	}
+	if !refuses(ctx, p.address) {
+		return time.Time{}, fmt.Errorf("restart %s: %w: another program has taken %s: stop it first", name, ErrPortInUse, p.address)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+	at, err := c.launch(ctx, p)
+	if err != nil {
+		return at, fmt.Errorf("restart %s: %w", name, err)
+	}
+	return at, nil
+}
+
+// Stop asks every part to stop, the broker after the services, and waits for their drain timeout and 2 s more. What still
+// runs then, or when ctx ends, is killed, and the error names it. Stop returns when no process is left; calling it again
+// returns the same.
+func (c *Cluster) Stop(ctx context.Context) error {
+	c.stopOnce.Do(func() {
+		c.refuseStarts()
+		var killed []string
+		stages := c.stages()
+		for i := len(stages) - 1; i >= 0; i-- {
+			killed = append(killed, c.stopStage(ctx, stages[i])...)
+		}
+		c.release()
+		if len(killed) > 0 {
+			c.stopErr = fmt.Errorf("stop %s: %v had to be killed: see the logs in %s",
+				c.cfg.Stack, killed, filepath.Join(c.cfg.Dir, "logs"))
+		}
+	})
+	return c.stopErr
+}
+
+// stopStage stops parts side by side and returns the names of those that had to be killed.
+func (c *Cluster) stopStage(ctx context.Context, stage []*part) []string {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.DrainTimeout+stopGrace)
+	defer cancel()
+	asked := make(map[*part]*process)
+	for i := len(stage) - 1; i >= 0; i-- {
+		if proc := c.claimSettled(stage[i]); proc != nil {
+			proc.askToStop()
+			asked[stage[i]] = proc
+		}
+	}
+	var killed []string
+	for _, p := range stage {
+		if proc := asked[p]; proc != nil && !proc.endsBefore(ctx) {
+			killed = append(killed, p.name)
+		}
+	}
+	return killed
+}
+
+// abort ends a cluster whose start failed: nothing in it is worth a graceful stop.
+func (c *Cluster) abort() {
+	c.stopOnce.Do(func() {
+		c.refuseStarts()
+		for _, p := range c.parts {
+			if proc := c.claimSettled(p); proc != nil {
+				proc.cmd.Process.Kill() //nolint:errcheck // it has ended already, or the reaper sees it end
+			}
+		}
+		c.release()
+	})
+}
+
+func (c *Cluster) refuseStarts() {
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
+	c.endLife()
+}
+
+// release waits for everything that the cluster owns. All processes have been asked to end, or have been killed.
+func (c *Cluster) release() {
+	c.reapers.Wait()
+	c.spawner.close()
+	close(c.unexpected)
+}
+
+// Unexpected reports each part that ended although nobody asked. It is closed by Stop. A caller that does not read it loses
+// what comes after the first 64.
+func (c *Cluster) Unexpected() <-chan *Exit { return c.unexpected }
+
+// Exit is the end of a part that nobody asked for.
+type Exit struct {
+	Part  string
+	State string // for example "exit status 1" or "signal: killed"
+	Log   string // the path of its log
+	Tail  string // the last lines that it logged in this life; may be empty
+}
+
+// Error says which part ended, how, and where to read more.
+func (e *Exit) Error() string {
+	return fmt.Sprintf("%s ended (%s); %s", e.Part, e.State, quoteLog(e.Log, e.Tail))
+}
+
+// Stack returns Sync or Async.
+func (c *Cluster) Stack() string { return c.cfg.Stack }
+
+// Parts returns the names of the parts in the order of their start: the five services, in async after "broker".
+func (c *Cluster) Parts() []string {
+	var names []string
+	for _, p := range c.parts {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// Has tells whether the stack has a part of that name.
+func (c *Cluster) Has(name string) bool {
+	_, err := c.part(name)
+	return err == nil
+}
+
+// Address returns where a part listens, as host:port, or "" if there is no such part.
+func (c *Cluster) Address(name string) string { return c.Addresses()[name] }
+
+// Addresses returns where each part listens, as host:port.
+func (c *Cluster) Addresses() map[string]string {
+	all := make(map[string]string)
+	for _, p := range c.parts {
+		all[p.name] = p.address
+	}
+	return all
+}
+
+// LogFile returns the path of a part's log, or "" if there is no such part. All lives of a part share one log.
+func (c *Cluster) LogFile(name string) string {
+	p, err := c.part(name)
+	if err != nil {
+		return ""
+	}
+	return p.logFile
+}
+
+// Pid returns the process id of a part, or 0 while it is down.
+func (c *Cluster) Pid(name string) int {
+	p, err := c.part(name)
+	if err != nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !p.running() {
+		return 0
+	}
+	return p.proc.cmd.Process.Pid
+}
+
+// StartUp returns how long the newest life of a part took from exec until it was SERVING, or 0 if it is not there yet.
+func (c *Cluster) StartUp(name string) time.Duration {
+	p, err := c.part(name)
+	if err != nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.proc == nil {
+		return 0
+	}
+	return p.proc.startUp
+}
+
+// Usage is what a part has consumed.
+type Usage struct {
+	CPU time.Duration // user and system time of all its lives
+	RSS int64         // resident memory now, in bytes; 0 while it is down
+}
+
+// Usage returns what a part has used so far. ok is false where the system does not tell (anywhere but on Linux).
+func (c *Cluster) Usage(name string) (u Usage, ok bool) {
+	p, err := c.part(name)
+	if err != nil {
+		return Usage{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !p.running() {
+		return Usage{CPU: p.spent}, usageKnown
+	}
+	u, ok = usageOf(p.proc.cmd.Process.Pid)
+	u.CPU += p.spent
+	return u, ok
+}
+
+func (c *Cluster) part(name string) (*part, error) {
+	for _, p := range c.parts {
+		if p.name == name {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no part %q: it has %v", c.cfg.Stack, name, c.Parts())
+}

@@ -1,0 +1,244 @@
+package load
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"tandem/bench/history"
+	blogv1 "tandem/proto/blog/v1"
+)
+
+// ObserveConcurrency is how many things Observe looks at at once.
+const ObserveConcurrency = 64
+
+// Observe looks, after the drain, at everything that the writes of the load touched, at everything newer than the preload,
+// and at a sample of the preload's posts, in both views. ops are all operations, preload and load. A service that does not
+// answer for 10 s is an error: what was not looked at must not pass for absent.
+//
+// Each thing gets one Final per view, also if it is absent: a post that says NOT_FOUND, or, created by the load, stands in no
+// list; a comment that was acknowledged, or shows in the other view, and stands not under its post.
+func Observe(ctx context.Context, c *Client, ops []*history.Operation, sample int) ([]history.Final, error) {
+	o := &observer{client: c, comments: map[string][]string{}, created: map[string]bool{}}
+	o.sortOps(ops)
+	listed, err := o.walkNewest(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	o.listed = listed
+	if err := o.lookAtAll(ctx, o.postsToSee(ops, sample), o.authorsToSee(ops)); err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	slices.SortFunc(o.finals, func(a, b history.Final) int {
+		return cmp.Or(cmp.Compare(a.Aggregate, b.Aggregate), cmp.Compare(a.ID, b.ID), cmp.Compare(a.View, b.View))
+	})
+	return o.finals, nil
+}
+
+type observer struct {
+	client   *Client
+	preload  map[string]bool     // ids of the preload's posts
+	created  map[string]bool     // ids of acknowledged posts of the load
+	comments map[string][]string // ids of acknowledged comments, by their post
+	listed   listing
+
+	mu     sync.Mutex
+	finals []history.Final
+}
+
+// listing is which posts newer than the preload stand in each view's list.
+type listing map[history.View]map[string]bool
+
+func (o *observer) sortOps(ops []*history.Operation) {
+	o.preload = map[string]bool{}
+	for _, op := range ops {
+		switch {
+		case op.Outcome != history.OK:
+		case op.Op == CreatePost && op.Phase == history.PhasePreload:
+			o.preload[op.ID] = true
+		case op.Op == CreatePost:
+			o.created[op.ID] = true
+		case op.Op == CreateComment:
+			o.comments[op.PostID] = append(o.comments[op.PostID], op.ID)
+		}
+	}
+}
+
+// walkNewest reads the lists from the newest post down to a page that holds posts of the preload alone.
+func (o *observer) walkNewest(ctx context.Context) (listing, error) {
+	store, page := map[string]bool{}, map[string]bool{}
+	note := func(found map[string]bool) func(*blogv1.Post) bool {
+		return func(p *blogv1.Post) bool {
+			if o.preload[p.GetId()] {
+				return false
+			}
+			found[p.GetId()] = true
+			return true
+		}
+	}
+	if err := o.client.walkPosts(ctx, observation, note(store)); err != nil {
+		return nil, err
+	}
+	err := o.client.walkFeed(ctx, observation, note(page))
+	return listing{history.ViewStore: store, history.ViewPage: page}, err
+}
+
+// postsToSee are the posts that the load touched or created, those that stand in a list and nobody knows, and a sample.
+func (o *observer) postsToSee(ops []*history.Operation, sample int) map[string]bool {
+	see := map[string]bool{}
+	for _, op := range ops {
+		if op.Phase != history.PhaseLoad || !op.IsWrite() {
+			continue
+		}
+		if op.Aggregate == history.Post {
+			see[op.ID] = true
+		}
+		see[op.PostID] = true
+	}
+	for _, found := range o.listed {
+		for id := range found {
+			see[id] = true
+		}
+	}
+	ids := o.client.postIDs
+	for _, i := range newRand(o.client.cfg.World.Seed, streamSample).Perm(len(ids))[:min(sample, len(ids))] {
+		see[ids[i]] = true
+	}
+	delete(see, "") // a creation without an answer
+	return see
+}
+
+func (o *observer) authorsToSee(ops []*history.Operation) map[string]bool {
+	see := map[string]bool{}
+	for _, op := range ops {
+		if op.Phase == history.PhaseLoad && op.IsWrite() && op.Aggregate == history.Author {
+			see[op.ID] = true
+		}
+	}
+	return see
+}
+
+func (o *observer) lookAtAll(ctx context.Context, posts, authors map[string]bool) error {
+	lookers, ctx := errgroup.WithContext(ctx)
+	lookers.SetLimit(ObserveConcurrency)
+	for id := range posts {
+		lookers.Go(func() error { return o.lookAtPost(ctx, id) })
+	}
+	for name := range authors {
+		lookers.Go(func() error { return o.lookAtAuthor(ctx, name) })
+	}
+	return lookers.Wait()
+}
+
+func (o *observer) add(finals ...history.Final) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.finals = append(o.finals, finals...)
+}
+
+// lookAtPost looks at a post and all its comments, in both views.
+func (o *observer) lookAtPost(ctx context.Context, id string) error {
+	stored, err := o.storedPost(ctx, id)
+	if err != nil {
+		return err
+	}
+	inStore := map[string]history.Final{}
+	if err := o.client.walkComments(ctx, id, observation, func(c *blogv1.Comment) bool {
+		f := commentFinal(history.ViewStore, c)
+		f.Status = statusName(c.GetStatus())
+		inStore[c.GetId()] = f
+		return true
+	}); err != nil {
+		return err
+	}
+	onPage := map[string]history.Final{}
+	page, err := o.client.walkPostPage(ctx, id, observation, func(c *blogv1.Comment) bool {
+		onPage[c.GetId()] = commentFinal(history.ViewPage, c)
+		return true
+	})
+	if err != nil && status.Code(err) != codes.NotFound {
+		return err
+	}
+	shown := o.postFinal(history.ViewPage, id, page.GetPost())
+	shown.Count = page.GetCommentCount()
+	o.add(stored, shown)
+	o.addComments(id, inStore, onPage)
+	return nil
+}
+
+// storedPost is the post as its owner and the owner of its comments have it.
+func (o *observer) storedPost(ctx context.Context, id string) (history.Final, error) {
+	c := o.client
+	reply, err := read(ctx, observation, c.getPost, &blogv1.GetPostRequest{Id: id})
+	if err != nil && status.Code(err) != codes.NotFound {
+		return history.Final{}, fmt.Errorf("get post %s: %w", id, err)
+	}
+	f := o.postFinal(history.ViewStore, id, reply.GetPost())
+	approved, err := read(ctx, observation, c.listComments, &blogv1.ListCommentsRequest{
+		PostId: id, Status: blogv1.CommentStatus_COMMENT_STATUS_APPROVED, PageSize: 1,
+	})
+	if err != nil {
+		return history.Final{}, fmt.Errorf("count the comments of post %s: %w", id, err)
+	}
+	f.Count = approved.GetTotalSize()
+	return f, nil
+}
+
+// postFinal is a post in a view; nil says that it is not there. What the load created must stand in the view's list too.
+func (o *observer) postFinal(view history.View, id string, p *blogv1.Post) history.Final {
+	return history.Final{
+		View: view, Aggregate: history.Post, ID: id, Present: p != nil && (!o.created[id] || o.listed[view][id]),
+		Version: p.GetVersion(), Ref: RefIn(p.GetTitle()),
+	}
+}
+
+func commentFinal(view history.View, c *blogv1.Comment) history.Final {
+	return history.Final{
+		View: view, Aggregate: history.Comment, ID: c.GetId(), Present: true, Ref: RefIn(c.GetBody()), PostID: c.GetPostId(),
+	}
+}
+
+// addComments adds a final per view for each comment that must be or is in one of them.
+func (o *observer) addComments(postID string, inStore, onPage map[string]history.Final) {
+	ids := map[string]bool{}
+	for _, id := range o.comments[postID] {
+		ids[id] = true
+	}
+	for _, found := range []map[string]history.Final{inStore, onPage} {
+		for id := range found {
+			ids[id] = true
+		}
+	}
+	for id := range ids {
+		o.add(orAbsent(inStore, history.ViewStore, id, postID), orAbsent(onPage, history.ViewPage, id, postID))
+	}
+}
+
+func orAbsent(found map[string]history.Final, view history.View, id, postID string) history.Final {
+	if f, ok := found[id]; ok {
+		return f
+	}
+	return history.Final{View: view, Aggregate: history.Comment, ID: id, PostID: postID}
+}
+
+func (o *observer) lookAtAuthor(ctx context.Context, name string) error {
+	live, err := read(ctx, observation, o.client.getSubscriberCount, &blogv1.GetSubscriberCountRequest{Author: name})
+	if err != nil {
+		return fmt.Errorf("count the subscribers of %s: %w", name, err)
+	}
+	page, err := read(ctx, observation, o.client.getAuthorPage, &blogv1.GetAuthorPageRequest{Author: name, PageSize: 1})
+	if err != nil {
+		return fmt.Errorf("get the page of %s: %w", name, err)
+	}
+	final := history.Final{View: history.ViewStore, Aggregate: history.Author, ID: name, Present: true, Count: live.GetSubscriberCount()}
+	shown := final
+	shown.View, shown.Count = history.ViewPage, page.GetSubscriberCount()
+	o.add(final, shown)
+	return nil
+}

@@ -1,0 +1,85 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tandem/bench/history"
+)
+
+// MaxInFlight is how many operations may be under way at once unless told otherwise. At a deadline of 1 s it holds back
+// nothing below 4,096 operations a second, however long the services stall.
+const MaxInFlight = 4096
+
+// Doer performs operations; Client is one.
+type Doer interface {
+	// Do performs an operation whose intended run time is given, and returns what became of it.
+	Do(ctx context.Context, p *Planned, intended time.Duration) *history.Operation
+	// Drop returns the record of an operation that is not sent.
+	Drop(p *Planned, intended time.Duration) *history.Operation
+}
+
+// RunConfig says what Run sends, to whom and when.
+type RunConfig struct {
+	Schedule    *Schedule
+	Client      Doer
+	Clock       Clock
+	Start       time.Duration              // run time at which the schedule begins; leave 100 ms for getting there
+	MaxInFlight int                        // 0 for MaxInFlight
+	OnDone      func(o *history.Operation) // nil for none; called as each ends, from many goroutines
+}
+
+// Run sends each operation at its intended time, whatever became of those before it (an open loop), and waits for the last
+// answer, which the deadlines bound. It returns the operations in the order of the schedule. If ctx ends, it returns those
+// sent so far and an error.
+func Run(ctx context.Context, cfg RunConfig) ([]*history.Operation, error) {
+	if cfg.MaxInFlight == 0 {
+		cfg.MaxInFlight = MaxInFlight
+	}
+	g := &generator{cfg: cfg, ops: make([]*history.Operation, len(cfg.Schedule.Ops))}
+	sent := pace(ctx, cfg.Clock, g.moment, func(i int) { g.send(ctx, i) })
+	g.underWay.Wait()
+	if sent < len(g.ops) {
+		return g.ops[:sent], fmt.Errorf("the load was interrupted after %d of %d operations: %w", sent, len(g.ops), context.Cause(ctx))
+	}
+	return g.ops, nil
+}
+
+type generator struct {
+	cfg      RunConfig
+	ops      []*history.Operation // each written by its own goroutine
+	inFlight atomic.Int64
+	underWay sync.WaitGroup
+}
+
+func (g *generator) moment(i int) (t time.Duration, ok bool) {
+	if i >= len(g.ops) {
+		return 0, false
+	}
+	return g.cfg.Start + g.cfg.Schedule.Ops[i].At, true
+}
+
+// send starts an operation and returns at once.
+func (g *generator) send(ctx context.Context, i int) {
+	p := &g.cfg.Schedule.Ops[i]
+	intended := g.cfg.Start + p.At
+	if g.inFlight.Add(1) > int64(g.cfg.MaxInFlight) {
+		g.inFlight.Add(-1)
+		g.done(i, g.cfg.Client.Drop(p, intended))
+		return
+	}
+	g.underWay.Go(func() {
+		defer g.inFlight.Add(-1)
+		g.done(i, g.cfg.Client.Do(ctx, p, intended))
+	})
+}
+
+func (g *generator) done(i int, o *history.Operation) {
+	g.ops[i] = o
+	if g.cfg.OnDone != nil {
+		g.cfg.OnDone(o)
+	}
+}

@@ -1,0 +1,281 @@
+package load
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Share is the part that one operation has in the load, relative to the other shares.
+type Share struct {
+	Op    string  `json:"op" yaml:"op"`
+	Share float64 `json:"share" yaml:"share"`
+}
+
+// DefaultMix reads ten times for each write. Its shares are operations per second at 500 a second.
+func DefaultMix() []Share {
+	return []Share{
+		{GetPostPage, 180}, {ListFeed, 90}, {GetAuthorPage, 55}, {GetPost, 45}, {ListComments, 30},
+		{GetSubscriberCount, 30}, {ListPosts, 10}, {GetComment, 10}, {GetVerdict, 5},
+		{CreateComment, 18}, {Subscribe, 8}, {CreatePost, 7}, {UpdatePost, 5}, {Unsubscribe, 4}, {DeletePost, 3},
+	}
+}
+
+// Arrivals is how operations are spread over time.
+type Arrivals string
+
+// The arrivals. Poisson is what many users who do not know of each other make.
+const (
+	Poisson  Arrivals = "poisson"
+	Constant Arrivals = "constant"
+)
+
+// ScheduleConfig says what a schedule is made from. Arrivals and Mix may be left empty for their defaults.
+type ScheduleConfig struct {
+	World    *World
+	Seed     uint64
+	Rate     float64 // operations per second
+	Length   time.Duration
+	Arrivals Arrivals // default Poisson
+	Mix      []Share  // default DefaultMix
+}
+
+// Planned is one operation of a schedule. What exists before the load is named by its index in the world, -1 for none: its
+// ids are known only once it is stored.
+type Planned struct {
+	Index     int64         `json:"index"`
+	At        time.Duration `json:"at_ns"` // from the start of the load
+	Op        string        `json:"op"`
+	RequestID string        `json:"request_id"` // of a write
+	Post      int           `json:"post"`
+	Comment   int           `json:"comment"`
+	Author    string        `json:"author"`
+	Follower  string        `json:"follower"`
+	Title     string        `json:"title"`
+	Body      string        `json:"body"`
+	Ref       string        `json:"ref"`     // of CreatePost and CreateComment
+	Blocked   bool          `json:"blocked"` // of CreateComment: the body holds BlockedWord
+}
+
+// Schedule is all operations of a load with their intended times, complete before the first is sent.
+type Schedule struct {
+	Ops    []Planned // in the order of At
+	Rate   float64
+	Length time.Duration
+
+	seed  uint64
+	world string // hash
+}
+
+// NewSchedule makes the schedule of a seed. It is an error if the world is too small for it; the text says what to change.
+func NewSchedule(cfg ScheduleConfig) (*Schedule, error) {
+	if cfg.Arrivals == "" {
+		cfg.Arrivals = Poisson
+	}
+	if len(cfg.Mix) == 0 {
+		cfg.Mix = DefaultMix()
+	}
+	times, err := arrivals(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Schedule{Rate: cfg.Rate, Length: cfg.Length, seed: cfg.Seed, world: cfg.World.Hash()}
+	if s.Ops, err = drawOps(cfg, times); err != nil {
+		return nil, err
+	}
+	return s, s.aim(cfg.World)
+}
+
+// arrivals returns the intended times of the operations.
+func arrivals(cfg ScheduleConfig) ([]time.Duration, error) {
+	if cfg.Rate <= 0 || cfg.Length <= 0 {
+		return nil, fmt.Errorf("rate %v/s for %v: both must be above 0", cfg.Rate, cfg.Length)
+	}
+	var gap func() float64 // in units of the mean gap
+	switch cfg.Arrivals {
+	case Poisson:
+		gap = newRand(cfg.Seed, streamArrivals).ExpFloat64
+	case Constant:
+		gap = func() float64 { return 1 }
+	default:
+		return nil, fmt.Errorf("arrivals %q: choose %s or %s", cfg.Arrivals, Poisson, Constant)
+	}
+	times := make([]time.Duration, 0, int(cfg.Rate*cfg.Length.Seconds()))
+	mean := float64(time.Second) / cfg.Rate
+	for sum := gap(); ; sum += gap() {
+		t := time.Duration(sum * mean)
+		if t >= cfg.Length {
+			return times, nil
+		}
+		times = append(times, t)
+	}
+}
+
+// drawOps gives each arrival an operation by the shares of the mix.
+func drawOps(cfg ScheduleConfig, times []time.Duration) ([]Planned, error) {
+	bounds, total := make([]float64, len(cfg.Mix)), 0.0
+	for i, share := range cfg.Mix {
+		if _, known := needs()[share.Op]; !known || share.Share < 0 {
+			return nil, fmt.Errorf("mix: %q with share %v: name an RPC of the load, with a share of 0 or more", share.Op, share.Share)
+		}
+		total += share.Share
+		bounds[i] = total
+	}
+	if total == 0 {
+		return nil, errors.New("mix: all shares are 0: give at least one operation a share")
+	}
+	r := newRand(cfg.Seed, streamMix)
+	ops := make([]Planned, len(times))
+	for i, at := range times {
+		n, found := slices.BinarySearch(bounds, r.Float64()*total)
+		if found { // a bound itself belongs to the next share
+			n++
+		}
+		ops[i] = Planned{Index: int64(i), At: at, Op: cfg.Mix[n].Op, Post: -1, Comment: -1}
+	}
+	return ops, nil
+}
+
+// aimer chooses what operations are about.
+type aimer struct {
+	world    *World
+	r        *rand.Rand
+	posts    []int // that are not reserved, most popular first
+	comments []int // on those posts
+	reserved []int // for DeletePost, each once
+	pairs    []int // subscriptions for Unsubscribe, each once
+	blocked  []bool
+	byPost   *rand.Zipf
+	byAuthor *rand.Zipf
+	fresh    int // followers and references used so far
+}
+
+// needs says for each operation how to fill it in.
+func needs() map[string]func(*aimer, *Planned) {
+	post := func(a *aimer, p *Planned) { p.Post = a.post() }
+	comment := func(a *aimer, p *Planned) { p.Comment = a.comments[a.r.IntN(len(a.comments))] }
+	author := func(a *aimer, p *Planned) { p.Author = a.author() }
+	nothing := func(*aimer, *Planned) {}
+	return map[string]func(*aimer, *Planned){
+		GetPostPage: post, GetPost: post, ListComments: post,
+		GetComment: comment, GetVerdict: comment,
+		GetAuthorPage: author, GetSubscriberCount: author,
+		ListFeed: nothing, ListPosts: nothing,
+		CreatePost: (*aimer).createPost, UpdatePost: (*aimer).updatePost, DeletePost: (*aimer).deletePost,
+		CreateComment: (*aimer).createComment, Subscribe: (*aimer).subscribe, Unsubscribe: (*aimer).unsubscribe,
+	}
+}
+
+// aim fills in what each operation is about.
+func (s *Schedule) aim(w *World) error {
+	a, err := newAimer(w, s)
+	if err != nil {
+		return err
+	}
+	ids := newRand(s.seed, streamRequestIDs)
+	fill := needs()
+	for i := range s.Ops {
+		p := &s.Ops[i]
+		fill[p.Op](a, p)
+		if isWrite(p.Op) {
+			p.RequestID = requestID(ids)
+		}
+	}
+	return nil
+}
+
+func newAimer(w *World, s *Schedule) (*aimer, error) {
+	counts := map[string]int{}
+	for i := range s.Ops {
+		counts[s.Ops[i].Op]++
+	}
+	if n := counts[DeletePost]; n >= w.Size.Posts {
+		return nil, fmt.Errorf("the load deletes %d posts and the world has %d: make the world larger or the load shorter",
+			n, w.Size.Posts)
+	}
+	if n := counts[Unsubscribe]; n > w.Size.Subscriptions {
+		return nil, fmt.Errorf("the load ends %d subscriptions and the world has %d: make the world larger or the load shorter",
+			n, w.Size.Subscriptions)
+	}
+	r := newRand(s.seed, streamTargets)
+	a := &aimer{world: w, r: r, blocked: exactly(r, counts[CreateComment], BlockedShare)}
+	a.reserve(newRand(s.seed, streamReserve), counts[DeletePost])
+	if len(a.comments) == 0 && counts[GetComment]+counts[GetVerdict] > 0 {
+		return nil, errors.New("the load reads comments and the world has none to read: make the world larger")
+	}
+	a.pairs = r.Perm(w.Size.Subscriptions)
+	a.byPost = newZipf(r, zipfShiftPosts, len(a.posts))
+	a.byAuthor = newZipf(r, zipfShiftAuthors, w.Size.Authors)
+	return a, nil
+}
+
+// reserve sets n posts apart for deletion. Nothing else of the load touches them or their comments, so that no operation
+// fails because another was faster.
+func (a *aimer) reserve(r *rand.Rand, n int) {
+	a.reserved = r.Perm(a.world.Size.Posts)[:n]
+	apart := make([]bool, a.world.Size.Posts)
+	for _, post := range a.reserved {
+		apart[post] = true
+	}
+	for _, post := range a.world.byRank {
+		if !apart[post] {
+			a.posts = append(a.posts, post)
+		}
+	}
+	for i := range a.world.Comments {
+		if !apart[a.world.Comments[i].Post] {
+			a.comments = append(a.comments, i)
+		}
+	}
+}
+
+func (a *aimer) post() int      { return a.posts[a.byPost.Uint64()] }
+func (a *aimer) author() string { return a.world.Authors[a.byAuthor.Uint64()] }
+
+func (a *aimer) createPost(p *Planned) {
+	p.Author, p.Ref = a.author(), a.freshRef()
+	p.Title, p.Body = a.world.texts.title(a.r, p.Ref), a.world.texts.post(a.r)
+}
+
+// updatePost keeps the reference of the post in its new title: what is found by it stays the same post.
+func (a *aimer) updatePost(p *Planned) {
+	p.Post = a.post()
+	p.Title, p.Body = a.world.texts.title(a.r, a.world.Posts[p.Post].Ref), a.world.texts.post(a.r)
+}
+
+func (a *aimer) deletePost(p *Planned) { p.Post, a.reserved = a.reserved[0], a.reserved[1:] }
+
+func (a *aimer) createComment(p *Planned) {
+	p.Post, p.Author, p.Ref = a.post(), pick(a.r, a.world.Followers), a.freshRef()
+	p.Blocked, a.blocked = a.blocked[0], a.blocked[1:]
+	p.Body = a.world.texts.comment(a.r, p.Ref, p.Blocked)
+}
+
+func (a *aimer) subscribe(p *Planned) {
+	p.Author, p.Follower = a.author(), a.world.freshFollower(a.fresh)
+	a.fresh++
+}
+
+func (a *aimer) unsubscribe(p *Planned) {
+	pair := a.world.Subscriptions[a.pairs[0]]
+	p.Author, p.Follower, a.pairs = pair.Author, pair.Follower, a.pairs[1:]
+}
+
+func (a *aimer) freshRef() string {
+	a.fresh++
+	return a.world.freshRef(a.fresh)
+}
+
+// Hash is the SHA-256 of the world and of every operation with its intended time, in hex: two runs with the same hash did
+// the same work at the same times from the same start.
+func (s *Schedule) Hash() string {
+	h := sha256.New()
+	// Encoding plain structs into a hash cannot fail.
+	_ = json.NewEncoder(h).Encode([]any{s.world, s.Rate, s.Length, s.Ops})
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,281 @@
+package load
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	blogv1 "tandem/proto/blog/v1"
+	"tandem/shared/rules"
+)
+
+func smallSize() WorldSize {
+	return WorldSize{Posts: 2000, Comments: 3000, Authors: 50, Subscriptions: 2000}
+}
+
+func newTestWorld(t testing.TB, size WorldSize) *World {
+	t.Helper()
+	w, err := NewWorld(7, size)
+	require.NoError(t, err)
+	return w
+}
+
+func TestWorldFollowsFromItsSeed(t *testing.T) {
+	first, again := newTestWorld(t, smallSize()), newTestWorld(t, smallSize())
+	require.Equal(t, first.Hash(), again.Hash())
+	other, err := NewWorld(8, smallSize())
+	require.NoError(t, err)
+	require.NotEqual(t, first.Hash(), other.Hash())
+}
+
+func TestWorldIsRefusedWithoutPosts(t *testing.T) {
+	_, err := NewWorld(1, WorldSize{Authors: 1})
+	require.ErrorContains(t, err, "at least 1 post")
+}
+
+func TestWorldTextsAreValid(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	id := uuid.NewString()
+	for _, p := range w.Posts {
+		require.NoError(t, rules.CheckCreatePost(&blogv1.CreatePostRequest{
+			RequestId: id, Author: p.Author, Title: p.Title, Body: p.Body,
+		}))
+		require.GreaterOrEqual(t, len(p.Title), minTitle, p.Title)
+		require.LessOrEqual(t, len(p.Title), maxTitle, p.Title)
+		require.LessOrEqual(t, len(p.Body), maxPost)
+		require.NotContains(t, strings.ToLower(p.Title+p.Body), BlockedWord)
+	}
+	for _, c := range w.Comments {
+		require.NoError(t, rules.CheckCreateComment(&blogv1.CreateCommentRequest{
+			RequestId: id, PostId: id, Author: c.Author, Body: c.Body,
+		}))
+		require.LessOrEqual(t, len(c.Body), maxComment)
+	}
+	for _, s := range w.Subscriptions {
+		require.NoError(t, rules.CheckSubscribe(&blogv1.SubscribeRequest{RequestId: id, Author: s.Author, Follower: s.Follower}))
+	}
+}
+
+func TestWorldLengthsHaveTheirMedians(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	var posts, comments []int
+	for _, p := range w.Posts {
+		posts = append(posts, len(p.Body))
+	}
+	for _, c := range w.Comments {
+		comments = append(comments, len(c.Body))
+	}
+	slices.Sort(posts)
+	slices.Sort(comments)
+	require.InDelta(t, medianPost, posts[len(posts)/2], 0.1*medianPost)
+	require.InDelta(t, medianComment, comments[len(comments)/2], 0.1*medianComment)
+}
+
+func TestBlockedWordStandsExactlyWhereItIsMeantTo(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	policy := rules.NewPolicy(rules.DefaultBlockedWords)
+	blocked := 0
+	for _, c := range w.Comments {
+		require.Equal(t, c.Blocked, !policy.Review("", c.Body).GetApproved(), c.Body)
+		require.Equal(t, c.Blocked, strings.Contains(strings.ToLower(c.Body), BlockedWord), c.Body)
+		if c.Blocked {
+			blocked++
+		}
+	}
+	require.Equal(t, int(BlockedShare*float64(len(w.Comments))), blocked)
+}
+
+func TestReferencesAreUniqueAndFound(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	seen := map[string]bool{}
+	note := func(ref, text string) {
+		require.False(t, seen[ref], ref)
+		seen[ref] = true
+		require.Equal(t, ref, RefIn(text))
+	}
+	for _, p := range w.Posts {
+		note(p.Ref, p.Title)
+	}
+	for _, c := range w.Comments {
+		note(c.Ref, c.Body)
+	}
+	for _, p := range newTestSchedule(t, w, 3).Ops {
+		if p.Ref != "" {
+			note(p.Ref, p.Title+map[bool]string{true: p.Body}[p.Op == CreateComment])
+		}
+	}
+}
+
+func TestRefInTakesOnlyReferences(t *testing.T) {
+	for text, want := range map[string]string{
+		"Title [ref 1f3a9c0b2d]": "1f3a9c0b2d", " [ref 0000000000]": "0000000000",
+		"": "", "short]": "", "Title [ref 1f3a9c0b2g]": "", "Title [ref 1f3a9c0b2d] ": "", "Title 1f3a9c0b2d]   xxxx": "",
+	} {
+		require.Equal(t, want, RefIn(text), text)
+	}
+}
+
+func TestSubscriptionsHaveNoPairTwiceAndAHeavyTail(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	pairs, perAuthor := map[WorldSubscription]bool{}, map[string]int{}
+	for _, s := range w.Subscriptions {
+		pairs[s] = true
+		perAuthor[s.Author]++
+	}
+	require.Len(t, pairs, w.Size.Subscriptions)
+	require.Greater(t, perAuthor[w.Authors[0]], 5*perAuthor[w.Authors[len(w.Authors)-1]])
+}
+
+func newTestSchedule(t testing.TB, w *World, seed uint64) *Schedule {
+	t.Helper()
+	s, err := NewSchedule(ScheduleConfig{World: w, Seed: seed, Rate: 500, Length: 60 * time.Second})
+	require.NoError(t, err)
+	return s
+}
+
+func TestScheduleFollowsFromItsSeed(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	first := newTestSchedule(t, w, 3)
+	require.Equal(t, first, newTestSchedule(t, newTestWorld(t, smallSize()), 3))
+	require.Equal(t, first.Hash(), newTestSchedule(t, w, 3).Hash())
+	require.NotEqual(t, first.Hash(), newTestSchedule(t, w, 4).Hash())
+}
+
+func TestScheduleHashSeesEveryChange(t *testing.T) {
+	s := newTestSchedule(t, newTestWorld(t, smallSize()), 3)
+	before := s.Hash()
+	s.Ops[17].At++
+	require.NotEqual(t, before, s.Hash())
+	s.Ops[17].At--
+	require.Equal(t, before, s.Hash())
+	s.world = "another"
+	require.NotEqual(t, before, s.Hash())
+}
+
+func TestScheduleHasTheSharesOfTheMix(t *testing.T) {
+	s := newTestSchedule(t, newTestWorld(t, smallSize()), 3)
+	counts := map[string]float64{}
+	for _, p := range s.Ops {
+		counts[p.Op]++
+	}
+	writes := 0.0
+	for _, share := range DefaultMix() {
+		want := share.Share / 500 * float64(len(s.Ops))
+		require.InDelta(t, want, counts[share.Op], 4*math.Sqrt(want), share.Op) // four standard deviations
+		if isWrite(share.Op) {
+			writes += share.Share
+		}
+	}
+	require.EqualValues(t, 45, writes)
+}
+
+func TestArrivalsHaveTheRate(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	for _, kind := range []Arrivals{Poisson, Constant} {
+		t.Run(string(kind), func(t *testing.T) {
+			s, err := NewSchedule(ScheduleConfig{World: w, Seed: 5, Rate: 500, Length: 60 * time.Second, Arrivals: kind})
+			require.NoError(t, err)
+			require.InDelta(t, 30_000, len(s.Ops), 4*math.Sqrt(30_000))
+			var squares float64
+			for i := 1; i < len(s.Ops); i++ {
+				gap := (s.Ops[i].At - s.Ops[i-1].At).Seconds() * 500
+				squares += (gap - 1) * (gap - 1)
+			}
+			// The variance of exponential gaps is the square of their mean; constant gaps have none.
+			require.InDelta(t, map[Arrivals]float64{Poisson: 1, Constant: 0}[kind], squares/float64(len(s.Ops)), 0.1)
+		})
+	}
+}
+
+func TestReservedPostsAreTouchedByNothingElse(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	s := newTestSchedule(t, w, 3)
+	deleted := map[int]bool{}
+	for _, p := range s.Ops {
+		if p.Op == DeletePost {
+			require.False(t, deleted[p.Post])
+			deleted[p.Post] = true
+		}
+	}
+	require.NotEmpty(t, deleted)
+	for _, p := range s.Ops {
+		if p.Op != DeletePost {
+			require.False(t, p.Post >= 0 && deleted[p.Post], p)
+			require.False(t, p.Comment >= 0 && deleted[w.Comments[p.Comment].Post], p)
+		}
+	}
+}
+
+func TestSubscriptionPairsOfTheLoadAreDistinct(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	existing, used, ids := map[WorldSubscription]bool{}, map[WorldSubscription]bool{}, map[string]bool{}
+	for _, pair := range w.Subscriptions {
+		existing[pair] = true
+	}
+	for _, p := range newTestSchedule(t, w, 3).Ops {
+		if isWrite(p.Op) {
+			require.Equal(t, uuid.Version(4), uuid.MustParse(p.RequestID).Version())
+			require.Equal(t, uuid.RFC4122, uuid.MustParse(p.RequestID).Variant())
+			require.False(t, ids[p.RequestID])
+			ids[p.RequestID] = true
+		}
+		if p.Op == Subscribe || p.Op == Unsubscribe {
+			pair := WorldSubscription{Author: p.Author, Follower: p.Follower}
+			require.Equal(t, p.Op == Unsubscribe, existing[pair])
+			require.False(t, used[pair])
+			used[pair] = true
+		}
+	}
+}
+
+func TestUpdatesKeepTheReferenceOfTheirPost(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	for _, p := range newTestSchedule(t, w, 3).Ops {
+		if p.Op == UpdatePost {
+			require.Equal(t, w.Posts[p.Post].Ref, RefIn(p.Title))
+		}
+	}
+}
+
+func TestScheduleIsRefused(t *testing.T) {
+	w := newTestWorld(t, WorldSize{Posts: 5, Comments: 0, Authors: 1, Subscriptions: 1})
+	tests := map[string]struct {
+		cfg  ScheduleConfig
+		want string
+	}{
+		"no rate":                 {ScheduleConfig{Length: time.Second}, "above 0"},
+		"no length":               {ScheduleConfig{Rate: 1}, "above 0"},
+		"unknown arrivals":        {ScheduleConfig{Rate: 1, Length: time.Second, Arrivals: "burst"}, "poisson or constant"},
+		"unknown operation":       {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{"Frob", 1}}}, "Frob"},
+		"no share":                {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{GetPost, 0}}}, "all shares are 0"},
+		"more deletes than posts": {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{DeletePost, 1}}}, "deletes"},
+		"more unsubscribes":       {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{Unsubscribe, 1}}}, "ends"},
+		"no comments to read":     {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{GetComment, 1}}}, "none to read"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.cfg.World = w
+			_, err := NewSchedule(test.cfg)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func BenchmarkWorld(b *testing.B) {
+	for b.Loop() {
+		_, err := NewWorld(7, DefaultWorldSize())
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkSchedule(b *testing.B) {
+	w := newTestWorld(b, DefaultWorldSize())
+	for b.Loop() {
+		newTestSchedule(b, w, 7)
+	}
+}

@@ -1,0 +1,121 @@
+package measure
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"tandem/bench/history"
+)
+
+// clockSkew is by how much an effect may seem to come before its cause: effects are timed by the wall clock of the service's
+// process, operations by the monotonic clock of the run.
+const clockSkew = 10 * time.Millisecond
+
+// aggregate names what an effect is about.
+type aggregate struct {
+	kind history.Aggregate
+	id   string
+}
+
+// visible says that a version, or a later one, could be seen from a time on.
+type visible struct {
+	version int64
+	from    time.Duration
+}
+
+// effects answers when a write showed on query's pages.
+type effects struct {
+	seen map[aggregate][]visible // ascending by version
+	// acked is the highest version of a post that an acknowledged write other than its deletion returned.
+	acked map[string]int64
+}
+
+func newEffects(h *history.History) *effects {
+	e := &effects{seen: map[aggregate][]visible{}, acked: map[string]int64{}}
+	for _, x := range h.Effects {
+		a := aggregate{x.Aggregate, x.ID}
+		e.seen[a] = append(e.seen[a], visible{x.Version, x.At})
+	}
+	for _, list := range e.seen {
+		sortVisible(list)
+	}
+	for _, o := range h.Operations {
+		if o.Aggregate == history.Post && o.Outcome == history.OK && o.IsWrite() {
+			e.acked[o.ID] = max(e.acked[o.ID], o.Version)
+		}
+	}
+	return e
+}
+
+// sortVisible sorts by version and makes each time the first at which that version, or a later one, was seen.
+func sortVisible(list []visible) {
+	slices.SortFunc(list, func(a, b visible) int { return cmp.Compare(a.version, b.version) })
+	for i := len(list) - 2; i >= 0; i-- {
+		list[i].from = min(list[i].from, list[i+1].from)
+	}
+}
+
+// sight is what is known of a write's effect.
+type sight int
+
+const (
+	// missing: no effect was seen.
+	missing sight = iota
+	// shown: the effect was seen, after the write was sent.
+	shown
+	// unchanged: there is nothing to see, since what the write asked for was so before it was sent (following twice), or is on
+	// no page (ReviewComment).
+	unchanged
+)
+
+// of tells when the effect of an acknowledged write was seen.
+func (e *effects) of(o *history.Operation) (at time.Duration, s sight) {
+	a := aggregate{o.Aggregate, o.ID}
+	switch o.Op {
+	case "DeletePost":
+		return e.deletion(a, o)
+	case "CreateComment":
+		return e.first(a, 0)
+	case "ReviewComment":
+		return 0, unchanged
+	case "Subscribe", "Unsubscribe":
+		return e.subscription(a, o)
+	}
+	return e.first(a, o.Version)
+}
+
+// subscription finds the effect of a write that may have asked for what was so already.
+func (e *effects) subscription(a aggregate, o *history.Operation) (time.Duration, sight) {
+	at, s := e.first(a, o.Version)
+	neverChanged := o.Version == 0
+	if neverChanged || s == shown && at < o.Sent-clockSkew {
+		return 0, unchanged
+	}
+	return at, s
+}
+
+// first finds the first effect that shows at least a version.
+func (e *effects) first(a aggregate, version int64) (time.Duration, sight) {
+	list := e.seen[a]
+	i, _ := slices.BinarySearchFunc(list, version, func(v visible, want int64) int { return cmp.Compare(v.version, want) })
+	if i == len(list) {
+		return 0, missing
+	}
+	return list[i].from, shown
+}
+
+// deletion finds the effect of a post's deletion, whose reply holds no version: it is the post's last, so it is above all that
+// other writes returned.
+func (e *effects) deletion(a aggregate, o *history.Operation) (time.Duration, sight) {
+	list := e.seen[a]
+	if len(list) == 0 {
+		return 0, missing
+	}
+	last := list[len(list)-1].version
+	at, _ := e.first(a, last)
+	if last <= e.acked[a.id] || at < o.Sent-clockSkew {
+		return 0, missing
+	}
+	return at, shown
+}

@@ -1,0 +1,36 @@
+package measure
+
+// graph is the dependency graph of a stack: which services must answer for an operation to succeed.
+type graph map[string][]string
+
+// graphs holds the stacks' dependency graphs as the design draws them. The broker is in none: async answers without it, from
+// each service's own store.
+func graphs() map[string]graph {
+	return map[string]graph{
+		"sync": {
+			"CreatePost": {"posts"}, "GetPost": {"posts"}, "UpdatePost": {"posts"}, "ListPosts": {"posts"},
+			"DeletePost":    {"posts", "comments"},
+			"CreateComment": {"comments", "posts", "moderation"},
+			"GetComment":    {"comments"}, "ListComments": {"comments"},
+			"ReviewComment": {"moderation"}, "GetVerdict": {"moderation"},
+			"Subscribe": {"subscriptions"}, "Unsubscribe": {"subscriptions"}, "GetSubscriberCount": {"subscriptions"},
+			"GetPostPage":   {"query", "posts", "comments", "subscriptions"},
+			"ListFeed":      {"query", "posts", "comments", "subscriptions"},
+			"GetAuthorPage": {"query", "posts", "subscriptions"},
+		},
+		"async": {
+			"CreatePost": {"posts"}, "GetPost": {"posts"}, "UpdatePost": {"posts"}, "ListPosts": {"posts"}, "DeletePost": {"posts"},
+			"CreateComment": {"comments"}, "GetComment": {"comments"}, "ListComments": {"comments"},
+			"ReviewComment": {"moderation"}, "GetVerdict": {"moderation"},
+			"Subscribe": {"subscriptions"}, "Unsubscribe": {"subscriptions"}, "GetSubscriberCount": {"subscriptions"},
+			"GetPostPage": {"query"}, "ListFeed": {"query"}, "GetAuthorPage": {"query"},
+		},
+	}
+}
+
+// Needs returns the services without which an operation of a stack ("sync" or "async") must fail, and false if the graph does
+// not know the stack or the operation.
+func Needs(stack, op string) (services []string, known bool) {
+	services, known = graphs()[stack][op]
+	return services, known
+}

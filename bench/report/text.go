@@ -1,0 +1,290 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"tandem/bench/check"
+	"tandem/bench/measure"
+)
+
+// Print writes the tables. Colours go only to a terminal that wants them, and never say anything that the text does not.
+func (r *Results) Print(w io.Writer) error {
+	parts := []string{r.heading(), r.verdicts()}
+	if r.NotComparable != "" {
+		parts = append(parts, "The two stacks are not compared: "+r.NotComparable)
+	}
+	parts = append(parts, r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs())
+	_, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n"))
+	if err != nil {
+		return fmt.Errorf("print the results: %w", err)
+	}
+	return nil
+}
+
+func (r *Results) heading() string {
+	p, m := r.Settings.Plan, r.Machine
+	return title("Tandem: the same app with gRPC calls (sync) and with Kafka events (async)") + "\n" +
+		fmt.Sprintf("%s · seed %d · %.0f operations/s for %v · deadline %v · sync level %s · async level %s, acks %s\n",
+			r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline, r.Settings.SyncLevel,
+			r.Settings.AsyncLevel, r.Settings.Acks) +
+		fmt.Sprintf("%s · %s, %d cores, %s · %s · broker: %s", m.OS, m.CPU, m.Cores, bytes(m.Memory), m.Go, r.Settings.Broker)
+}
+
+func (r *Results) verdicts() string {
+	lines := []string{title("Verdict")}
+	for _, s := range r.Stacks {
+		lines = append(lines, fmt.Sprintf("  %-6s %s", s.Stack, verdictStyle(s.Check.Verdict).Render(strings.ToUpper(string(s.Check.Verdict)))))
+		for _, reason := range s.Check.Reasons {
+			lines = append(lines, "         "+reason)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// eachStack returns one cell per figure and stack, the stacks side by side.
+func (r *Results) eachStack(cells func(Stack) []string) (row []string) {
+	for _, s := range r.Stacks {
+		row = append(row, cells(s)...)
+	}
+	return row
+}
+
+func percentileHeads() []string { return []string{"p50", "p90", "p99", "p99.9"} }
+
+func (r *Results) writeTimes() string {
+	t := r.newTable("Writes before any fault: time to accept (TTA) and time to effect (TTE), ms",
+		[]string{"operation", ""}, percentileHeads())
+	for _, op := range r.ops(true) {
+		t.add([]string{op, "TTA"}, r.eachStack(func(s Stack) []string { return fourTimes(s.op(op).TTA) }))
+		t.add([]string{"", "TTE"}, r.eachStack(func(s Stack) []string { return fourTimes(s.op(op).TTE) }))
+	}
+	return t.String()
+}
+
+func (r *Results) readTimes() string {
+	t := r.newTable("Reads before any fault: latency, ms", []string{"operation"}, percentileHeads())
+	for _, op := range r.ops(false) {
+		t.add([]string{op}, r.eachStack(func(s Stack) []string { return fourTimes(s.op(op).Latency) }))
+	}
+	return t.String()
+}
+
+// ops are the operations of the load, writes or reads, in the order of the first stack.
+func (r *Results) ops(writes bool) (names []string) {
+	if len(r.Stacks) == 0 {
+		return nil
+	}
+	for _, op := range r.Stacks[0].Figures.Ops {
+		if op.Write == writes {
+			names = append(names, op.Op)
+		}
+	}
+	return names
+}
+
+// op returns the figures of an operation; empty ones if there are none.
+func (s Stack) op(name string) measure.Op {
+	for _, op := range s.Figures.Ops {
+		if op.Op == name {
+			return op
+		}
+	}
+	return measure.Op{}
+}
+
+func fourTimes(p *measure.Percentiles) []string {
+	if p == nil {
+		return []string{none, none, none, none}
+	}
+	return []string{millis(p.P50), millis(p.P90), millis(p.P99), millis(p.P999)}
+}
+
+func (r *Results) blastRadius() string {
+	var victims []string
+	for _, v := range r.Settings.Plan.Victims {
+		victims = append(victims, short(v))
+	}
+	t := r.newTable("Blast radius: availability of each operation, %, while a part (column) is killed", []string{"operation"}, victims)
+	surprises := 0
+	for _, op := range append(r.ops(true), r.ops(false)...) {
+		t.add([]string{op}, r.eachStack(func(s Stack) (cells []string) {
+			for _, v := range r.Settings.Plan.Victims {
+				text, surprise := blastCell(s, v, op)
+				cells = append(cells, text)
+				if surprise {
+					surprises++
+				}
+			}
+			return cells
+		}))
+	}
+	note := "Every cell is within 5 points of what the dependency graph predicts."
+	if surprises > 0 {
+		note = fmt.Sprintf("! marks the %d cells that are more than 5 points away from what the dependency graph predicts.", surprises)
+	}
+	return t.String() + "\n" + note + " " + none + ": no such part, or no such operation in that time."
+}
+
+func blastCell(s Stack, victim, op string) (text string, surprise bool) {
+	for _, f := range s.Figures.Faults {
+		if f.Victim != victim || f.Absent {
+			continue
+		}
+		for _, c := range f.BlastRadius {
+			if c.Op != op || c.Availability == nil {
+				continue
+			}
+			if c.Surprise {
+				return percent(*c.Availability) + "!", true
+			}
+			return percent(*c.Availability), false
+		}
+	}
+	return none, false
+}
+
+// short fits a column head.
+func short(victim string) string {
+	switch victim {
+	case "moderation":
+		return "moder."
+	case "subscriptions":
+		return "subscr."
+	case "comments":
+		return "comm."
+	}
+	return victim
+}
+
+func (r *Results) faults() string {
+	t := r.newTable("Around each kill: availability of all operations, %, and how long it took to get over it",
+		[]string{"killed"}, []string{"before", "during", "after", "recovery", "drain", "max TTE"})
+	for _, victim := range r.Settings.Plan.Victims {
+		t.add([]string{victim}, r.eachStack(func(s Stack) []string { return faultCells(s, victim) }))
+	}
+	return t.String() +
+		"\nrecovery: from the restart until availability is back for 1 s. drain: until the writes that had piled up take effect."
+}
+
+func faultCells(s Stack, victim string) []string {
+	for _, f := range s.Figures.Faults {
+		if f.Victim == victim && !f.Absent {
+			return []string{
+				share(f.Total.Before), share(f.Total.During), share(f.Total.After),
+				span(f.RecoveryMS), span(f.DrainMS), span(f.MaxTTEMS),
+			}
+		}
+	}
+	return []string{none, none, none, none, none, none}
+}
+
+func (r *Results) account() string {
+	t := r.newTable("Account of the writes after the drain", []string{""}, []string{"count"})
+	for _, line := range []struct {
+		name  string
+		count func(check.Figures) int
+	}{
+		{"attempted", func(f check.Figures) int { return f.Attempted.Count }},
+		{"acknowledged", func(f check.Figures) int { return f.Acknowledged.Count }},
+		{"failed for certain", func(f check.Figures) int { return f.Failed.Count }},
+		{"unknown (no answer)", func(f check.Figures) int { return f.Unknown.Count }},
+		{"  of these found to have happened", func(f check.Figures) int { return f.Recovered.Count }},
+		{"lost in the store", func(f check.Figures) int { return f.Lost.Store.Count }},
+		{"lost in the read model", func(f check.Figures) int { return f.Lost.ReadModel.Count }},
+		{"duplicated", func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count }},
+		{"unexpected", func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count }},
+		{"counters that drifted", func(f check.Figures) int { return f.CounterDrift.Count }},
+		{"wrong status", func(f check.Figures) int { return f.WrongStatus.Count }},
+	} {
+		t.add([]string{line.name}, r.eachStack(func(s Stack) []string {
+			return []string{fmt.Sprint(line.count(s.Check.Figures))}
+		}))
+	}
+	return t.String()
+}
+
+func (r *Results) costs() string {
+	t := r.newTable("Cost", []string{""}, []string{"value"})
+	t.add([]string{"operations/s that were answered OK before any fault"}, r.eachStack(func(s Stack) []string {
+		if s.Figures.Load.SteadyRate == nil {
+			return []string{none}
+		}
+		return []string{fmt.Sprintf("%.0f of %.0f", *s.Figures.Load.SteadyRate, s.Figures.Load.OfferedRate)}
+	}))
+	t.add([]string{"CPU for 1,000 operations, all processes"}, r.eachStack(func(s Stack) []string {
+		return []string{duration(s.Cost.CPUPerThousand)}
+	}))
+	t.add([]string{"memory at the end, all processes"}, r.eachStack(func(s Stack) []string { return []string{bytes(s.Cost.Memory)} }))
+	t.add([]string{"start until all SERVING"}, r.eachStack(func(s Stack) []string { return []string{duration(s.Cost.StartUp)} }))
+	t.add([]string{"fill, and then until all of it shows"}, r.eachStack(func(s Stack) []string {
+		return []string{duration(s.Cost.Preload) + " + " + duration(s.Cost.DrainPreload)}
+	}))
+	return t.String()
+}
+
+// none stands where there is nothing to show.
+const none = "–"
+
+func millis(v float64) string {
+	switch {
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+// percent never rounds to a whole what is not whole.
+func percent(share float64) string {
+	p := 100 * share
+	switch {
+	case share > 0 && p < 1:
+		return "<1"
+	case share < 1 && p > 99:
+		return ">99"
+	}
+	return fmt.Sprintf("%.0f", p)
+}
+
+func share(a measure.Availability) string {
+	if a.Share == nil {
+		return none
+	}
+	if *a.Share == 1 {
+		return "100"
+	}
+	return fmt.Sprintf("%.1f", 100**a.Share)
+}
+
+func span(ms *float64) string {
+	if ms == nil {
+		return none
+	}
+	return duration(time.Duration(*ms * float64(time.Millisecond)))
+}
+
+func duration(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0"
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
+
+func bytes(n int64) string {
+	switch {
+	case n == 0:
+		return none
+	case n < 1<<30:
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
+}

@@ -1,0 +1,82 @@
+// Package scenario carries out one experiment on one stack: start fresh, fill, load, break and mend each part in turn, drain,
+// look at what is left. What it does comes from a Plan, which is the same for both stacks; what happened goes to a history.
+package scenario
+
+import (
+	"fmt"
+	"time"
+
+	"tandem/bench/load"
+)
+
+// Plan is an experiment, as data. Everything that it leaves to chance follows from Seed.
+type Plan struct {
+	Seed     uint64         `json:"seed"`
+	World    load.WorldSize `json:"world"`
+	Rate     float64        `json:"rate"`        // operations per second
+	Deadline time.Duration  `json:"deadline_ns"` // of each operation, from its intended send time
+	Steady   time.Duration  `json:"steady_ns"`   // load without faults, at the beginning
+
+	// Victims are the parts that are killed, one after the other. Each has a slot: Before passes, the victim is killed, Down
+	// passes, it is restarted, After passes. A stack without that part spends the slot unhurt.
+	Victims []string      `json:"victims"`
+	Before  time.Duration `json:"before_ns"`
+	Down    time.Duration `json:"down_ns"`
+	After   time.Duration `json:"after_ns"`
+
+	// Sample is how many posts of the preload are looked at in the end besides those that the load touched.
+	Sample int `json:"sample"`
+}
+
+// DefaultPlan kills each part once, and fits into three minutes for both stacks together on two cores.
+func DefaultPlan() Plan {
+	return Plan{
+		Seed: 1, World: load.DefaultWorldSize(), Rate: 500, Deadline: time.Second, Steady: 10 * time.Second,
+		Victims: []string{"moderation", "posts", "comments", "subscriptions", "query", "broker"},
+		Before:  1500 * time.Millisecond, Down: 3 * time.Second, After: 3500 * time.Millisecond,
+		Sample: 500,
+	}
+}
+
+// Length is how long the load lasts.
+func (p Plan) Length() time.Duration { return p.Steady + time.Duration(len(p.Victims))*p.slot() }
+
+func (p Plan) slot() time.Duration { return p.Before + p.Down + p.After }
+
+// Check returns what is wrong with a plan, or nil.
+func (p Plan) Check() error {
+	switch {
+	case p.Rate <= 0:
+		return fmt.Errorf("rate %v: use a rate above 0 operations a second", p.Rate)
+	case p.Deadline <= 0:
+		return fmt.Errorf("deadline %v: use a time above 0", p.Deadline)
+	case p.Steady <= 0:
+		return fmt.Errorf("steady %v: use a time above 0, or there is nothing to compare with", p.Steady)
+	case p.Before < 0 || p.Down <= 0 || p.After <= 0:
+		return fmt.Errorf("before %v, down %v, after %v: use times above 0", p.Before, p.Down, p.After)
+	}
+	return nil
+}
+
+// Experiment is a plan with the work that follows from it: the same for every stack that it is run on.
+type Experiment struct {
+	Plan     Plan
+	World    *load.World
+	Schedule *load.Schedule
+}
+
+// New draws the world and the schedule of a plan.
+func New(p Plan) (*Experiment, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	world, err := load.NewWorld(p.Seed, p.World)
+	if err != nil {
+		return nil, err
+	}
+	schedule, err := load.NewSchedule(load.ScheduleConfig{World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length()})
+	if err != nil {
+		return nil, err
+	}
+	return &Experiment{Plan: p, World: world, Schedule: schedule}, nil
+}

@@ -1,0 +1,300 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"tandem/bench/cluster"
+	"tandem/bench/fault"
+	"tandem/bench/history"
+	"tandem/bench/load"
+)
+
+// Lab is where an experiment takes place.
+type Lab struct {
+	Cluster cluster.Config // Dir gets data/ and logs/; it must be new, for a fresh state
+	History string         // path of the history to write
+	Log     *slog.Logger
+	Show    func(Progress) // nil for none; called from many goroutines
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Stage       string // "start", "preload", "load", "drain" or "look"
+	Done, Total int    // in the stage's own units; Total 0 if there is nothing to count
+	Failed      int    // of Done, in the load
+	Down        string // the part that is down just now, or empty
+}
+
+// Cost is what a stack used.
+type Cost struct {
+	// CPUPerThousand is the CPU time of all its processes during the load for each 1,000 operations intended; 0 where the system
+	// does not tell.
+	CPUPerThousand time.Duration `json:"cpu_per_thousand_ns"`
+	// Memory is the resident memory of all its processes at the end of the load, in bytes; 0 where the system does not tell.
+	Memory int64 `json:"memory_bytes"`
+	// StartUp is from the first exec until all parts were SERVING.
+	StartUp time.Duration `json:"start_up_ns"`
+	// Preload is how long filling took, and DrainPreload how long until all of it showed on query's pages after that.
+	Preload      time.Duration `json:"preload_ns"`
+	DrainPreload time.Duration `json:"drain_preload_ns"`
+}
+
+// Run carries out the experiment on a fresh stack and writes its history. If ctx ends half-way, the fault under way is lifted, the
+// stack is stopped, and the history is left without its end, so that nobody takes it for whole.
+func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
+	r := &run{Experiment: e, lab: lab, clock: load.NewClock(), effects: load.NewEffects()}
+	r.show(Progress{Stage: "start"})
+	if r.stack, err = cluster.Start(ctx, lab.Cluster); err != nil {
+		return Cost{}, err
+	}
+	defer func() { err = errors.Join(err, r.stack.Stop(context.WithoutCancel(ctx))) }()
+	r.cost.StartUp = r.clock.Now()
+	if r.out, err = history.Create(lab.History, r.header()); err != nil {
+		return Cost{}, err
+	}
+	if err := r.work(ctx); err != nil {
+		return Cost{}, errors.Join(err, r.out.Abort())
+	}
+	return r.cost, r.out.Finish()
+}
+
+// run is one experiment under way.
+type run struct {
+	*Experiment
+	lab     Lab
+	clock   load.Clock
+	stack   *cluster.Cluster
+	client  *load.Client
+	effects *load.Effects
+	out     *history.Writer
+	ops     []*history.Operation // of all phases so far
+	cost    Cost
+	down    atomic.Pointer[string]
+}
+
+func (r *run) show(p Progress) {
+	if r.lab.Show != nil {
+		r.lab.Show(p)
+	}
+}
+
+func (r *run) header() history.Header {
+	return history.Header{
+		Schema: 1, Stack: r.lab.Cluster.Stack, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(), Start: r.clock.Start(),
+		OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline,
+	}
+}
+
+// work is everything between the start of the stack and its stop.
+func (r *run) work(ctx context.Context) (err error) {
+	r.client, err = load.NewClient(load.ClientConfig{
+		Addresses: r.stack.Addresses(), World: r.World, Clock: r.clock, Deadline: r.Plan.Deadline,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.client.Close()) }()
+	stopWatching := r.watch(ctx)
+	defer stopWatching()
+	for _, step := range []func(context.Context) error{r.preload, r.loadAndBreak, r.drain, r.look} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	stopWatching() // the last effect has come, or the wait for it was given up
+	for _, effect := range r.effects.List() {
+		r.out.Effect(effect)
+	}
+	return nil
+}
+
+// watch hears of effects until the returned function is called, which waits for the watchers.
+func (r *run) watch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var addresses []string
+	for _, name := range load.Services() {
+		addresses = append(addresses, r.stack.Address(name))
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err := load.WatchEffects(ctx, load.WatchConfig{Addresses: addresses, Clock: r.clock, Sink: r.effects.Add, Log: r.lab.Log})
+		if err != nil {
+			r.lab.Log.Error("effects are not watched", "err", err.Error())
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// preload fills the stack, and waits until all of it shows: both stacks begin the load in the same state.
+func (r *run) preload(ctx context.Context) error {
+	began := r.clock.Now()
+	ops, err := load.Preload(ctx, r.client, load.PreloadConfig{
+		Progress: func(done, total int) { r.show(Progress{Stage: "preload", Done: done, Total: total}) },
+	})
+	r.record(ops)
+	if err != nil {
+		return err
+	}
+	filled := r.clock.Now()
+	drained := load.AwaitDrain(ctx, load.DrainConfig{
+		Client: r.client, Effects: r.effects, Operations: ops, Timeout: time.Minute,
+		Progress: func(pending int) { r.show(Progress{Stage: "preload", Done: len(ops) - pending, Total: len(ops)}) },
+	})
+	if drained.At == 0 {
+		return fmt.Errorf("preload: %d of %d writes do not show on query's pages; see the logs in %s",
+			len(drained.Pending), len(ops), filepath.Join(r.lab.Cluster.Dir, "logs"))
+	}
+	r.cost.Preload, r.cost.DrainPreload = filled-began, max(0, drained.At-filled)
+	return nil
+}
+
+func (r *run) record(ops []*history.Operation) {
+	for _, o := range ops {
+		r.out.Complete(o)
+	}
+	r.ops = append(r.ops, ops...)
+}
+
+// runUp is the time between the call of load.Run and the first operation.
+const runUp = 200 * time.Millisecond
+
+// loadAndBreak sends the schedule, and goes through the victims beside it.
+func (r *run) loadAndBreak(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	used, start := r.cpu(), r.clock.Now()+runUp
+	faults := make(chan error, 1)
+	go func() {
+		err := r.breakEach(ctx, start)
+		if err != nil {
+			cancel(err)
+		}
+		faults <- err
+	}()
+	var done, failed atomic.Int64
+	ops, err := load.Run(ctx, load.RunConfig{
+		Schedule: r.Schedule, Client: r.client, Clock: r.clock, Start: start,
+		OnDone: func(o *history.Operation) {
+			r.out.Complete(o)
+			r.showLoad(o, &done, &failed)
+		},
+	})
+	r.cost.CPUPerThousand = (r.cpu() - used) * 1000 / time.Duration(max(1, len(ops)))
+	r.cost.Memory = r.memory()
+	r.ops = append(r.ops, ops...)
+	if broken := <-faults; broken != nil {
+		return broken
+	}
+	return err
+}
+
+func (r *run) showLoad(o *history.Operation, done, failed *atomic.Int64) {
+	p := Progress{Stage: "load", Done: int(done.Add(1)), Total: len(r.Schedule.Ops)}
+	if o.Outcome != history.OK {
+		failed.Add(1)
+	}
+	p.Failed = int(failed.Load())
+	if part := r.down.Load(); part != nil {
+		p.Down = *part
+	}
+	r.show(p)
+}
+
+// breakEach kills and restarts one victim after the other, each in its slot. A fault that cannot be confirmed or lifted is
+// recorded as such, and judged; only a part that does not come back ends the run.
+func (r *run) breakEach(ctx context.Context, start time.Duration) error {
+	slot := start + r.Plan.Steady
+	for _, victim := range r.Plan.Victims {
+		f := fault.NewKill(r.stack, victim, r.clock.Now)
+		if err := r.waitUntil(ctx, slot+r.Plan.Before); err != nil {
+			return err
+		}
+		inject := f.Inject(ctx)
+		if r.stack.Has(victim) {
+			r.down.Store(&victim)
+		}
+		interrupted := r.waitUntil(ctx, slot+r.Plan.Before+r.Plan.Down)
+		lift := f.Lift(ctx)
+		r.down.Store(nil)
+		slot += r.Plan.slot()
+		record := f.Record()
+		record.End = slot
+		r.out.Fault(record)
+		if err := errors.Join(interrupted, lift); err != nil {
+			return errors.Join(err, inject)
+		}
+		if inject != nil {
+			r.lab.Log.Warn("fault not confirmed", "victim", victim, "err", inject.Error())
+		}
+	}
+	return r.waitUntil(ctx, slot)
+}
+
+// waitUntil waits for a run time. A part that ends although nobody asked is an error: what is measured after that is not what
+// the plan says.
+func (r *run) waitUntil(ctx context.Context, t time.Duration) error {
+	timer := time.NewTimer(t - r.clock.Now())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case exit := <-r.stack.Unexpected():
+		return exit
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// drain waits until every acknowledged write shows on query's pages.
+func (r *run) drain(ctx context.Context) error {
+	drained := load.AwaitDrain(ctx, load.DrainConfig{
+		Client: r.client, Effects: r.effects, Operations: r.ops,
+		Progress: func(pending int) { r.show(Progress{Stage: "drain", Done: len(r.ops) - pending, Total: len(r.ops)}) },
+	})
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if drained.At > 0 {
+		r.out.Drained(drained.At)
+	}
+	return nil
+}
+
+// look records what is there in the end.
+func (r *run) look(ctx context.Context) error {
+	r.show(Progress{Stage: "look"})
+	finals, err := load.Observe(ctx, r.client, r.ops, r.Plan.Sample)
+	for _, f := range finals {
+		r.out.Final(f)
+	}
+	return err
+}
+
+// cpu is the CPU time of all parts so far.
+func (r *run) cpu() (sum time.Duration) {
+	for _, part := range r.stack.Parts() {
+		if u, ok := r.stack.Usage(part); ok {
+			sum += u.CPU
+		}
+	}
+	return sum
+}
+
+func (r *run) memory() (sum int64) {
+	for _, part := range r.stack.Parts() {
+		if u, ok := r.stack.Usage(part); ok {
+			sum += u.RSS
+		}
+	}
+	return sum
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tandem/bench/cluster"
+)
+
+// addSettings adds the flags that say how the services run, and fills cfg from them.
+func addSettings(cmd *cobra.Command, cfg *cluster.Config) {
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.BinDir, "bin", besideTandem(), "`folder` with the services that make build made")
+	flags.Lookup("bin").DefValue = "the folder of tandem itself"
+	flags.BoolVar(&cfg.FreePorts, "free-ports", false, "take any free ports instead of the usual ones")
+	flags.Var(newChoice(&cfg.SyncLevel, "deadline", "naive", "deadline"), "sync-level",
+		"how sync protects its calls: naive or deadline")
+	flags.Var(newChoice(&cfg.AsyncLevel, "dead-letter", "direct", "outbox", "idempotent", "dead-letter"), "async-level",
+		"how async protects its events: direct, outbox, idempotent or dead-letter")
+	flags.Var(newChoice(&cfg.Acks, "all", "none", "one", "all"), "acks",
+		"whose word async's publishers wait for: none, one or all brokers")
+	flags.Var(newChoice(&cfg.DBSync, "normal", "normal", "full"), "db-sync",
+		"normal: commits survive a killed process; full: they survive a power cut too")
+	flags.IntVar(&cfg.Procs, "procs", 1, "GOMAXPROCS of every service; 0 leaves it alone")
+}
+
+// besideTandem is the folder of this program. Where the system does not tell, it is the current one.
+func besideTandem() string {
+	self, err := os.Executable()
+	if err != nil {
+		return "."
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	return filepath.Dir(self)
+}
+
+// choice is the value of a flag that takes one of a few words.
+type choice struct {
+	value   *string
+	allowed []string
+}
+
+func newChoice(value *string, preset string, allowed ...string) *choice {
+	*value = preset
+	return &choice{value, allowed}
+}
+
+// Set implements pflag.Value.
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("use one of %s", strings.Join(c.allowed, ", "))
+	}
+	*c.value = s
+	return nil
+}
+
+// String implements pflag.Value.
+func (c *choice) String() string { return *c.value }
+
+// Type implements pflag.Value.
+func (c *choice) Type() string { return "word" }
