@@ -39,6 +39,8 @@ type fake struct {
 	after    func(rpc string) error // nil, or what the caller gets though the call was done
 	mute     bool                   // effects are not told
 	hidden   map[string]bool        // ids that query's pages do not show
+	unlisted map[string]bool        // posts that the feed does not show
+	stale    map[string]bool        // posts of which query's pages show the version before
 	done     map[string]any         // replies by request_id
 	posts    []*blogv1.Post         // oldest first
 	comments []*blogv1.Comment
@@ -48,7 +50,7 @@ type fake struct {
 
 func startFake(t testing.TB) *fake {
 	f := &fake{
-		effects: effect.NewLog(), hidden: map[string]bool{}, done: map[string]any{},
+		effects: effect.NewLog(), hidden: map[string]bool{}, unlisted: map[string]bool{}, stale: map[string]bool{}, done: map[string]any{},
 		follows: map[string]map[string]bool{}, versions: map[string]int64{},
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -185,7 +187,7 @@ func (f *fake) ListPosts(_ context.Context, r *blogv1.ListPostsRequest) (*blogv1
 }
 
 func (f *fake) ListFeed(_ context.Context, r *blogv1.ListFeedRequest) (*blogv1.ListFeedResponse, error) {
-	shown := slices.DeleteFunc(slices.Clone(f.posts), func(p *blogv1.Post) bool { return f.hidden[p.GetId()] })
+	shown := slices.DeleteFunc(slices.Clone(f.posts), func(p *blogv1.Post) bool { return f.hidden[p.GetId()] || f.unlisted[p.GetId()] })
 	page, next := pageOf(shown, r.GetPageSize(), r.GetPageToken())
 	reply := &blogv1.ListFeedResponse{NextPageToken: next}
 	for _, p := range page {
@@ -241,6 +243,10 @@ func (f *fake) GetPostPage(_ context.Context, r *blogv1.GetPostPageRequest) (*bl
 	p := f.find(r.GetPostId())
 	if p == nil || f.hidden[p.GetId()] {
 		return nil, notFound()
+	}
+	if f.stale[p.GetId()] {
+		p = proto.CloneOf(p)
+		p.Version--
 	}
 	list := f.commentsOf(p.GetId(), true, blogv1.CommentStatus_COMMENT_STATUS_APPROVED)
 	page, next := pageOf(list, r.GetPageSize(), r.GetPageToken())

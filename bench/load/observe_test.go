@@ -188,7 +188,10 @@ func TestDrainIsGivenUp(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			f, c, ops := loaded(t, func(f *fake) { f.mute = true })
 			missing := lastOf(ops, op)
-			f.set(func() { f.hidden[missing.ID] = true })
+			f.set(func() {
+				f.hidden[missing.ID] = op != UpdatePost
+				f.stale[missing.ID] = op == UpdatePost
+			})
 			d := AwaitDrain(t.Context(), DrainConfig{
 				Client: c, Effects: watching(t, c.cfg.Clock, f.address), Operations: ops, Timeout: time.Second,
 			})
@@ -284,6 +287,10 @@ func TestObserveReadsAllPages(t *testing.T) {
 	want := len(f.commentsOf(id, false, 0))
 	require.Greater(t, want, 150)
 	require.Len(t, by[history.ViewStore], want+1)
+	for _, f := range by[history.ViewStore] {
+		require.True(t, f.Present, "%+v", f)
+		require.Equal(t, f.Status != "REJECTED", by[history.ViewPage][f.ID].Present, "%+v", f)
+	}
 	require.Equal(t, by[history.ViewStore][id].Count, by[history.ViewPage][id].Count)
 }
 
@@ -298,6 +305,11 @@ func TestObserveNotices(t *testing.T) {
 		"a post that the pages lack": func(_ *testing.T, f *fake, ops []*history.Operation) (history.View, string, bool) {
 			lost := lastOf(ops, CreatePost)
 			f.hidden[lost.ID] = true
+			return history.ViewPage, lost.ID, false
+		},
+		"a post that the feed lacks": func(_ *testing.T, f *fake, ops []*history.Operation) (history.View, string, bool) {
+			lost := lastOf(ops, CreatePost)
+			f.unlisted[lost.ID] = true
 			return history.ViewPage, lost.ID, false
 		},
 		"a comment that the pages lack": func(_ *testing.T, f *fake, ops []*history.Operation) (history.View, string, bool) {

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS requests (
   request_id TEXT PRIMARY KEY,
   response_type TEXT NOT NULL,
   response BLOB NOT NULL
-) WITHOUT ROWID;`
+);`
 
 // Response is the reply message of an RPC.
 type Response[M any] interface {

@@ -38,12 +38,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer service.Close(log, "connection to moderation", moderation)
+	comments := &server{
+		db: db, posts: blogv1.NewPostsServiceClient(posts), moderation: blogv1.NewModerationServiceClient(moderation),
+	}
 	srv, err := service.NewServer(flags, log)
 	if err != nil {
 		return err
-	}
-	comments := &server{
-		db: db, posts: blogv1.NewPostsServiceClient(posts), moderation: blogv1.NewModerationServiceClient(moderation),
 	}
 	blogv1.RegisterCommentsServiceServer(srv, comments)
 	peerv1.RegisterCommentsPeerServiceServer(srv, comments)
