@@ -80,7 +80,7 @@ func (r processRef) signal(sig syscall.Signal) error {
 
 // awaitGone tells whether the process ended in time.
 func (r processRef) awaitGone(limit time.Duration) bool {
-	for end := time.Now().Add(limit); r.alive(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(limit); r.alive(); time.Sleep(10 * time.Millisecond) { //nolint:forbidigo // a process that is not our child can only be polled
 		if time.Now().After(end) {
 			return false
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,11 @@ type Config struct {
 	SyncLevel  string // of sync: naive or deadline
 	AsyncLevel string // of async: direct, outbox, idempotent or dead-letter
 	Acks       string // of async: none, one or all
-	DBSync     string // normal or full
+
+	// UnknownPostAfter, of async: how long a comment waits for word of its post before it is rejected; 0 leaves it alone.
+	UnknownPostAfter time.Duration
+
+	DBSync string // normal or full
 
 	// Procs is GOMAXPROCS of every process; 0 leaves it alone.
 	Procs int
@@ -236,8 +241,8 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		c.refuseStarts()
 		var killed []string
 		stages := c.stages()
-		for i := len(stages) - 1; i >= 0; i-- {
-			killed = append(killed, c.stopStage(ctx, stages[i])...)
+		for _, stage := range slices.Backward(stages) {
+			killed = append(killed, c.stopStage(ctx, stage)...)
 		}
 		c.release()
 		if len(killed) > 0 {
@@ -253,10 +258,10 @@ func (c *Cluster) stopStage(ctx context.Context, stage []*part) []string {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.DrainTimeout+stopGrace)
 	defer cancel()
 	asked := make(map[*part]*process)
-	for i := len(stage) - 1; i >= 0; i-- {
-		if proc := c.claimSettled(stage[i]); proc != nil {
+	for _, s := range slices.Backward(stage) {
+		if proc := c.claimSettled(s); proc != nil {
 			proc.askToStop()
-			asked[stage[i]] = proc
+			asked[s] = proc
 		}
 	}
 	var killed []string

@@ -72,11 +72,12 @@ func TestStartAndStop(t *testing.T) {
 		{"sync", []string{"posts", "comments", "moderation", "subscriptions", "query"},
 			[]string{"--peers posts=127.0.0.1:", ",moderation=127.0.0.1:", ",subscriptions=127.0.0.1:", "--level deadline"}},
 		{"async", []string{"broker", "posts", "comments", "moderation", "subscriptions", "query"},
-			[]string{"--brokers 127.0.0.1:", "--level outbox", "--acks all"}},
+			[]string{"--brokers 127.0.0.1:", "--level outbox", "--acks all", "--unknown-post-after 2s"}},
 	} {
 		t.Run(tc.stack, func(t *testing.T) {
 			cfg := config(t, tc.stack)
 			cfg.SyncLevel, cfg.AsyncLevel, cfg.Acks, cfg.DBSync, cfg.Procs = "deadline", "outbox", "all", "full", 1
+			cfg.UnknownPostAfter = 2 * time.Second
 			c := start(t, cfg)
 			require.Equal(t, tc.parts, c.Parts())
 			require.Equal(t, tc.stack, c.Stack())
@@ -404,11 +405,11 @@ func beParent() {
 	c, err := cluster.Start(context.Background(),
 		cluster.Config{Stack: "sync", BinDir: os.Args[1], Dir: os.Args[2], FreePorts: true})
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 		os.Exit(1)
 	}
 	for _, part := range c.Parts() {
-		fmt.Println(c.Pid(part))
+		fmt.Fprintln(os.Stdout, c.Pid(part))
 	}
 	select {}
 }

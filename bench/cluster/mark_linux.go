@@ -26,7 +26,7 @@ func Mark(pid int) (string, error) {
 // Field 2 is the program's name in brackets, and may hold spaces and brackets itself.
 func parseStat(pid int, text string) (string, error) {
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	const state, startTime = 3 - 3, 22 - 3
+	const state, startTime = 0, 22 - 3 // the split starts at field 3
 	if len(fields) <= startTime {
 		return "", fmt.Errorf("process %d: unexpected form of its stat file: %q", pid, text)
 	}

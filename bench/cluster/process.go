@@ -179,7 +179,7 @@ func (c *Cluster) notServing(ctx context.Context, p *part, proc *process, last e
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("%s was starting: %w", p.name, ctx.Err())
 	}
-	return fmt.Errorf("%s is not SERVING after %v (last answer: %v); %s", p.name,
+	return fmt.Errorf("%s is not SERVING after %v (last answer: %w); %s", p.name,
 		time.Since(proc.execAt).Round(time.Millisecond), last, quoteLog(p.logFile, tailOf(p.logFile, proc.logStart)))
 }
 

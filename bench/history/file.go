@@ -97,9 +97,6 @@ type (
 		Type    lineType      `json:"type"`
 		Drained time.Duration `json:"drained_ns"`
 	}
-	endLine struct {
-		Type lineType `json:"type"`
-	}
 )
 
 // file is what a Writer needs of an *os.File.

@@ -141,7 +141,7 @@ func TestCutAnywhere(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	headerEnd := strings.Index(string(text), "\n") + 1
-	for n := range len(text) {
+	for n := range text {
 		h, err := read("cut", strings.NewReader(string(text[:n])))
 		if n < headerEnd {
 			require.ErrorContains(t, err, "no header", "cut at %d", n)

@@ -93,7 +93,7 @@ func (c *Client) Do(ctx context.Context, p *Planned, intended time.Duration) *hi
 	}
 	ctx, cancel := context.WithDeadline(ctx, c.cfg.Clock.At(deadline))
 	defer cancel()
-	c.attempt(ctx, p, o)
+	_ = c.attempt(ctx, p, o) // the operation says it too
 	return o
 }
 

@@ -15,7 +15,7 @@ import (
 	blogv1 "tandem/proto/blog/v1"
 )
 
-// ObserveConcurrency is how many things Observe looks at at once.
+// ObserveConcurrency is how many things Observe looks at side by side.
 const ObserveConcurrency = 64
 
 // Observe looks, after the drain, at everything that the writes of the load touched, at everything newer than the preload,

@@ -14,7 +14,7 @@ import (
 func newNap() (nap func(time.Duration), done func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
-		return time.Sleep, func() {}
+		return time.Sleep, func() {} //nolint:forbidigo // pacing is what it is for
 	}
 	timer := os.NewFile(uintptr(fd), "timer") // non-blocking: a read of it waits in the runtime's poller
 	var expirations [8]byte
@@ -24,7 +24,7 @@ func newNap() (nap func(time.Duration), done func()) {
 			_, err = timer.Read(expirations[:])
 		}
 		if err != nil {
-			time.Sleep(d)
+			time.Sleep(d) //nolint:forbidigo // pacing is what it is for
 		}
 	}
 	return nap, func() { _ = timer.Close() }

@@ -295,8 +295,8 @@ func (n nothing) Do(_ context.Context, p *Planned, intended time.Duration) *hist
 }
 
 func (n nothing) Drop(p *Planned, intended time.Duration) *history.Operation {
-	return n.Do(nil, p, intended)
-} //nolint:staticcheck // no context to pass
+	return n.Do(context.Background(), p, intended)
+}
 
 func TestPacerIsNeverEarlyAndHardlyLate(t *testing.T) {
 	world := newTestWorld(t, smallSize())

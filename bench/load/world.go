@@ -18,11 +18,11 @@ type WorldSize struct {
 
 // DefaultWorldSize is the world of a blog that has been running for a while.
 func DefaultWorldSize() WorldSize {
-	return WorldSize{Posts: 20_000, Comments: 30_000, Authors: 400, Subscriptions: 20_000}
+	return WorldSize{Posts: 10_000, Comments: 20_000, Authors: 400, Subscriptions: 10_000}
 }
 
 // Popularity follows Zipf's law: the k-th most popular of a kind is chosen in proportion to 1/(k+shift)^exponent. The shift
-// flattens the head: of 20,000 posts the first gets 2 % of the readers, of 400 authors the first gets 5 % of the followers.
+// flattens the head: of 10,000 posts the first gets 2 % of the readers, of 400 authors the first gets 5 % of the followers.
 const (
 	zipfExponent     = 1.1
 	zipfShiftPosts   = 10

@@ -121,7 +121,7 @@ func (s *subject) availability(op string, w window) Availability {
 		}
 	}
 	if a.Intended > 0 {
-		a.Share = pointer(float64(a.OK) / float64(a.Intended))
+		a.Share = new(float64(a.OK) / float64(a.Intended))
 	}
 	return a
 }
@@ -164,7 +164,7 @@ func (s *subject) measureFault(i int) Fault {
 	recovered, problem := s.recovery(f, s.availability("", s.slotOf(i, nil).before))
 	m.RecoveryProblem = problem
 	if recovered != nil {
-		m.RecoveryMS = pointer(ms(*recovered - f.LiftAsked))
+		m.RecoveryMS = new(ms(*recovered - f.LiftAsked))
 	}
 	w := s.slotOf(i, recovered)
 	m.Total = s.windows("", w)
@@ -191,9 +191,9 @@ func (s *subject) cell(w Windows, victim string) Cell {
 	if !known {
 		return c
 	}
-	c.Predicted = pointer(predictedWorking)
+	c.Predicted = new(predictedWorking)
 	if slices.Contains(needed, victim) {
-		c.Predicted = pointer(predictedBroken)
+		c.Predicted = new(predictedBroken)
 	}
 	c.Surprise = c.Samples >= surpriseAtLeast && math.Abs(*c.Availability-*c.Predicted) > surpriseAbove
 	return c
@@ -240,7 +240,7 @@ func (s *subject) measureDrain(m *Fault, f history.Fault) {
 		m.DrainWrites++
 		last = max(last, at)
 	}
-	m.DrainMS = pointer(ms(max(0, last-f.LiftAsked)))
+	m.DrainMS = new(ms(max(0, last-f.LiftAsked)))
 }
 
 // measureTTEDuring finds how long the writes of a fault's window took to show.

@@ -137,7 +137,7 @@ func (s *subject) okRate(w window) *float64 {
 			ok++
 		}
 	}
-	return pointer(float64(ok) / w.length().Seconds())
+	return new(float64(ok) / w.length().Seconds())
 }
 
 // measureOp computes the figures of one operation.

@@ -212,12 +212,12 @@ func broken(stack string) *run {
 func TestAvailabilityAroundAFault(t *testing.T) {
 	f := Measure(broken("sync").h).Faults[0]
 	require.Equal(t, "GetPost", f.Ops[0].Op)
-	require.Equal(t, Availability{Share: pointer(1.0), OK: 30, Intended: 30}, f.Ops[0].Before, "3 s before")
-	require.Equal(t, Availability{Share: pointer(0.0), OK: 0, Intended: 19}, f.Ops[0].During, "5.1 s until before 7 s")
+	require.Equal(t, Availability{Share: new(1.0), OK: 30, Intended: 30}, f.Ops[0].Before, "3 s before")
+	require.Equal(t, Availability{Share: new(0.0), OK: 0, Intended: 19}, f.Ops[0].During, "5.1 s until before 7 s")
 	require.Equal(t, 25, f.Ops[0].After.OK, "7.5 s until before 10 s")
 	require.Equal(t, 25, f.Ops[0].After.Intended)
 	require.Equal(t, 1.0, share(f.Ops[1].During), "GetVerdict")
-	require.Equal(t, Availability{Share: pointer(0.5), OK: 19, Intended: 38}, f.Total.During)
+	require.Equal(t, Availability{Share: new(0.5), OK: 19, Intended: 38}, f.Total.During)
 }
 
 func TestAvailabilityNeedsAnAnswerWithinTheDeadline(t *testing.T) {
@@ -331,14 +331,14 @@ func TestBlastRadius(t *testing.T) {
 	for _, c := range Measure(r.h).Faults[0].BlastRadius {
 		cells[c.Op] = c
 	}
-	require.Equal(t, Cell{Op: "GetPost", Availability: pointer(0.0), Samples: 19, Predicted: pointer(0.0)}, cells["GetPost"])
-	require.Equal(t, Cell{Op: "GetVerdict", Availability: pointer(1.0), Samples: 19, Predicted: pointer(1.0)}, cells["GetVerdict"])
+	require.Equal(t, Cell{Op: "GetPost", Availability: new(0.0), Samples: 19, Predicted: new(0.0)}, cells["GetPost"])
+	require.Equal(t, Cell{Op: "GetVerdict", Availability: new(1.0), Samples: 19, Predicted: new(1.0)}, cells["GetVerdict"])
 	require.True(t, cells["GetAuthorPage"].Surprise)
 	require.InDelta(t, 2.0/19, *cells["GetAuthorPage"].Availability, 1e-9)
-	require.Equal(t, Cell{Op: "CreateComment", Availability: pointer(1.0), Samples: 1, Predicted: pointer(0.0)}, cells["CreateComment"],
+	require.Equal(t, Cell{Op: "CreateComment", Availability: new(1.0), Samples: 1, Predicted: new(0.0)}, cells["CreateComment"],
 		"one sample is no surprise")
-	require.Equal(t, Cell{Op: "ListFeed", Predicted: pointer(0.0)}, cells["ListFeed"], "without samples null, not 0")
-	require.Equal(t, Cell{Op: "Frob", Availability: pointer(1.0), Samples: 1}, cells["Frob"], "the graph does not know it")
+	require.Equal(t, Cell{Op: "ListFeed", Predicted: new(0.0)}, cells["ListFeed"], "without samples null, not 0")
+	require.Equal(t, Cell{Op: "Frob", Availability: new(1.0), Samples: 1}, cells["Frob"], "the graph does not know it")
 }
 
 func TestSurpriseStartsAboveFivePercent(t *testing.T) {
@@ -361,7 +361,7 @@ func TestAbsentFaultIsMarked(t *testing.T) {
 	r.h.Faults[0].Absent = true
 	f := Measure(r.h).Faults[0]
 	require.True(t, f.Absent)
-	require.Equal(t, Cell{Op: "GetPost", Availability: pointer(1.0), Samples: 19, Predicted: pointer(1.0)}, f.BlastRadius[0])
+	require.Equal(t, Cell{Op: "GetPost", Availability: new(1.0), Samples: 19, Predicted: new(1.0)}, f.BlastRadius[0])
 }
 
 func TestGraph(t *testing.T) {
@@ -395,11 +395,11 @@ func TestTimelines(t *testing.T) {
 	lines := Measure(r.h).Timelines
 	require.Equal(t, []string{"", "GetPost", "ListFeed"}, []string{lines[0].Op, lines[1].Op, lines[2].Op})
 	require.Len(t, lines[0].Buckets, 100)
-	require.Equal(t, Bucket{AtMS: 1000, OK: 2, Failed: 1, P99MS: pointer(30.0)}, lines[0].Buckets[0])
+	require.Equal(t, Bucket{AtMS: 1000, OK: 2, Failed: 1, P99MS: new(30.0)}, lines[0].Buckets[0])
 	require.Equal(t, Bucket{AtMS: 1100, Failed: 1}, lines[0].Buckets[1], "after the deadline is a failure")
 	require.Equal(t, Bucket{AtMS: 1200}, lines[0].Buckets[2])
-	require.Equal(t, Bucket{AtMS: 1000, OK: 1, Failed: 1, P99MS: pointer(10.0)}, lines[1].Buckets[0])
-	require.Equal(t, Bucket{AtMS: 10_900, OK: 1, P99MS: pointer(5.0)}, lines[1].Buckets[99])
+	require.Equal(t, Bucket{AtMS: 1000, OK: 1, Failed: 1, P99MS: new(10.0)}, lines[1].Buckets[0])
+	require.Equal(t, Bucket{AtMS: 10_900, OK: 1, P99MS: new(5.0)}, lines[1].Buckets[99])
 }
 
 func TestNearestRank(t *testing.T) {
@@ -505,8 +505,8 @@ func walk(t *testing.T, v reflect.Value, seed uint64) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			walk(t, v.Field(i), seed)
+		for _, field := range v.Fields() {
+			walk(t, field, seed)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {

@@ -40,5 +40,3 @@ func percentiles(durations []time.Duration) *Percentiles {
 
 // ms is a duration in milliseconds.
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func pointer[T any](v T) *T { return &v }

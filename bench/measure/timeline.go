@@ -59,7 +59,7 @@ func (s *subject) bucket(op string, w window) Bucket {
 		}
 	}
 	if len(latencies) > 0 {
-		b.P99MS = pointer(ms(nearestRank(latencies, 99)))
+		b.P99MS = new(ms(nearestRank(latencies, 99)))
 	}
 	return b
 }

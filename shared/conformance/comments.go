@@ -90,7 +90,7 @@ func (s *suite) createCommentApproved(t *testing.T) {
 	require.Empty(t, c.GetReason())
 	verdict := must(t, s.moderation.GetVerdict, &blogv1.GetVerdictRequest{CommentId: c.GetId()}).GetVerdict()
 	require.True(t, verdict.GetApproved())
-	s.requireOnPages(t, p, 1)
+	s.requireOnPages(t, p)
 	page := must(t, s.query.GetPostPage, &blogv1.GetPostPageRequest{PostId: p.GetId()})
 	requireSame(t, c, page.GetComments()[0])
 }
@@ -106,7 +106,7 @@ func (s *suite) createCommentRejected(t *testing.T) {
 	require.Equal(t, verdict.GetReason(), bad.GetReason())
 
 	good := s.createAndDecide(t, p.GetId(), goodBody)
-	s.requireOnPages(t, p, 1)
+	s.requireOnPages(t, p)
 	page := must(t, s.query.GetPostPage, &blogv1.GetPostPageRequest{PostId: p.GetId()})
 	requireSame(t, good, page.GetComments()[0])
 	requireSame(t, bad, must(t, s.comments.GetComment, &blogv1.GetCommentRequest{Id: bad.GetId()}).GetComment())
@@ -145,7 +145,7 @@ func (s *suite) createCommentBeforePost(t *testing.T) {
 	require.Equal(t, postID, p.GetId())
 	c := s.decided(t, must(t, s.comments.CreateComment, early).GetComment().GetId())
 	require.Equal(t, approved, c.GetStatus(), "reason: %s", c.GetReason())
-	s.requireOnPages(t, p, 1)
+	s.requireOnPages(t, p)
 }
 
 // createCommentReplay: in a stack that decides later, the first result stays PENDING for ever.

@@ -403,3 +403,29 @@ func count(p *peer) int {
 	defer p.mu.Unlock()
 	return len(p.applied)
 }
+
+// BenchmarkWriteWithOutboxRow is what the outbox adds to an accepted write: the same row alone, and with its event.
+func BenchmarkWriteWithOutboxRow(b *testing.B) {
+	p := newPeer(b, newBroker(b), b.TempDir()) // no relay runs: this is the write alone
+	b.Cleanup(func() { require.NoError(b, p.db.Close()) })
+	insert := func(tx *store.Tx) error {
+		_, err := tx.Exec(`INSERT INTO heard VALUES ('f', 1)`)
+		return err
+	}
+	b.Run("row", func(b *testing.B) {
+		for b.Loop() {
+			require.NoError(b, p.db.Write(b.Context(), insert))
+		}
+	})
+	b.Run("row_and_event", func(b *testing.B) {
+		event := &eventv1.AuthorFollowed{Author: "ada", Follower: "f", Version: 1}
+		for b.Loop() {
+			require.NoError(b, p.db.Write(b.Context(), func(tx *store.Tx) error {
+				if err := insert(tx); err != nil {
+					return err
+				}
+				return p.bus.Publish(b.Context(), tx, "ada", event)
+			}))
+		}
+	})
+}
