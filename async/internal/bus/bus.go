@@ -11,10 +11,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"tandem/shared/store"
@@ -128,23 +128,22 @@ func (f *Flags) New(c Config) *Bus {
 // Schema is the tables that the bus keeps in its service's database.
 const Schema = outboxSchema + inboxSchema
 
-// Run publishes and consumes until ctx ends. It returns only then, and with an error only if the database failed for good.
+// Run publishes and consumes until ctx ends. It never gives up, and so never returns an error.
 func (b *Bus) Run(ctx context.Context) error {
 	defer b.pool.CloseIdleConnections()
 	if err := b.createTopics(ctx); err != nil {
 		return nil // ctx has ended
 	}
-	work, ctx := errgroup.WithContext(ctx)
-	if b.topic != "" || len(b.routes) > 0 { // a consumer publishes dead letters at least
-		work.Go(func() error { return b.relay(ctx) })
-	}
+	var work sync.WaitGroup
+	work.Go(func() { b.relay(ctx) }) // also for one that only listens: it has dead letters to publish
 	for topic := range b.routes {
 		for n := range Partitions {
 			p := b.partitions[partition{topic, n}]
-			work.Go(func() error { return b.consume(ctx, p) })
+			work.Go(func() { b.consume(ctx, p) })
 		}
 	}
-	return work.Wait()
+	work.Wait()
+	return nil
 }
 
 // createTopics makes the topics that the service uses, trying until the broker answers. Nothing relies on automatic creation:

@@ -91,33 +91,20 @@ type message struct {
 
 // consume reads one partition from where its database says, and applies it, until ctx ends. A service that owns all partitions
 // needs no consumer group, and so waits for no session of a member that was killed.
-func (b *Bus) consume(ctx context.Context, p *progress) error {
-	if err := b.loadNext(ctx, p); err != nil {
-		return ignoreEnded(ctx, err)
-	}
-	for {
+func (b *Bus) consume(ctx context.Context, p *progress) {
+	_ = b.retry(ctx, "read the offset of "+p.topic, func(ctx context.Context) error { return b.loadNext(ctx, p) })
+	for ctx.Err() == nil {
 		var batch []message
 		err := b.retry(ctx, "read "+p.topic, func(context.Context) (err error) {
 			batch, err = b.fetch(ctx, p)
 			return err
 		})
-		if err != nil {
-			return nil // ctx has ended
-		}
-		if len(batch) == 0 {
+		if err != nil || len(batch) == 0 {
 			continue
 		}
-		if err := b.retry(ctx, "apply "+p.topic, func(context.Context) error { return b.apply(ctx, p, batch) }); err != nil {
-			return nil // ctx has ended
-		}
+		// What is applied is applied whole or not at all, so an error here means only that ctx has ended.
+		_ = b.retry(ctx, "apply "+p.topic, func(context.Context) error { return b.apply(ctx, p, batch) })
 	}
-}
-
-func ignoreEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func (b *Bus) loadNext(ctx context.Context, p *progress) error {
@@ -190,15 +177,18 @@ func readAll(records kafka.RecordReader, next int64) (batch []message, err error
 // apply applies a batch in one transaction. If one of its events is poison, it applies them one by one, so that only that one
 // is put aside.
 func (b *Bus) apply(ctx context.Context, p *progress, batch []message) error {
+	for len(batch) > 0 && batch[0].offset < p.next {
+		batch = batch[1:] // applied in an attempt before
+	}
+	if len(batch) == 0 {
+		return nil
+	}
 	err := b.applyAll(ctx, p, batch)
 	var poison *PoisonError
 	if !errors.As(err, &poison) {
 		return err
 	}
 	for i := range batch {
-		if batch[i].offset < p.next {
-			continue // applied in an attempt before
-		}
 		err := b.applyAll(ctx, p, batch[i:i+1])
 		if errors.As(err, &poison) && b.flags.Level >= DeadLetters {
 			err = b.putAside(ctx, p, batch[i], poison)

@@ -13,32 +13,29 @@ const (
 	relayBytes = 512 << 10
 )
 
-// relay publishes the outbox, oldest first: read what has piled up, publish it, delete it. A batch that fails is published
-// again as it is, and nothing after it, so that order holds. A crash between publishing and deleting publishes twice: that is
-// what the inbox is for.
-func (b *Bus) relay(ctx context.Context) error {
-	for {
-		batch, err := b.pending(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+// relay publishes the outbox, oldest first, until ctx ends: read what has piled up, publish it, delete it. A batch that fails is
+// published again as it is, and nothing after it, so that order holds. A crash between publishing and deleting publishes
+// twice: that is what the inbox is for. Nothing makes it give up: a full disk ends some day, and a service that stopped for it
+// could not even be read from until then.
+func (b *Bus) relay(ctx context.Context) {
+	for ctx.Err() == nil {
+		var batch []row
+		_ = b.retry(ctx, "read outbox", func(ctx context.Context) (err error) {
+			batch, err = b.pending(ctx)
 			return err
-		}
-		if len(batch) == 0 {
+		})
+		if len(batch) == 0 { // nothing to do, or ctx has ended
 			select {
 			case <-b.wake:
-				continue
 			case <-ctx.Done():
-				return nil
 			}
+			continue
 		}
 		if err := b.retry(ctx, "publish", func(ctx context.Context) error { return b.send(ctx, batch) }); err != nil {
-			return nil // ctx has ended; the batch waits for the next start
+			return // ctx has ended; the batch waits for the next start
 		}
-		if err := b.sent(ctx, batch[len(batch)-1].seq); err != nil && ctx.Err() == nil {
-			return err
-		}
+		last := batch[len(batch)-1].seq
+		_ = b.retry(ctx, "clear outbox", func(ctx context.Context) error { return b.sent(ctx, last) })
 	}
 }
 
