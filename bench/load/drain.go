@@ -43,7 +43,12 @@ func AwaitDrain(ctx context.Context, cfg DrainConfig) Drain {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	d := &drain{cfg: cfg, clock: cfg.Client.cfg.Clock, pending: awaited(cfg.Operations)}
+	d := &drain{cfg: cfg, clock: cfg.Client.cfg.Clock, pending: awaited(cfg.Operations), deleted: map[string]bool{}}
+	for _, o := range d.pending {
+		if o.Op == DeletePost {
+			d.deleted[o.ID] = true
+		}
+	}
 	d.tell()
 	lastEffect := d.clock.Now()
 	if len(d.pending) == 0 {
@@ -83,6 +88,7 @@ type drain struct {
 	cfg     DrainConfig
 	clock   Clock
 	pending []*history.Operation
+	deleted map[string]bool // ids of the posts whose deletion was acknowledged
 	at      time.Duration // the latest effect so far
 }
 
@@ -158,6 +164,9 @@ func subjectOf(o *history.Operation) aggregateKey {
 // lookAt returns how to see whether a write shows on the pages.
 func (d *drain) lookAt(o *history.Operation) func(context.Context) bool {
 	c := d.cfg.Client
+	if post := postOf(o); d.deleted[post] {
+		return func(ctx context.Context) bool { return c.postIsGone(ctx, post) }
+	}
 	switch o.Aggregate {
 	case history.Comment:
 		return func(ctx context.Context) bool { return c.commentShows(ctx, o) }
@@ -167,11 +176,26 @@ func (d *drain) lookAt(o *history.Operation) func(context.Context) bool {
 	return func(ctx context.Context) bool { return c.postShows(ctx, o) }
 }
 
+// postOf is the post that a write is about or under; empty for a subscription.
+func postOf(o *history.Operation) string {
+	if o.Aggregate == history.Post {
+		return o.ID
+	}
+	return o.PostID
+}
+
+// postIsGone tells whether a deleted post and its comments are off every page. Nothing that was written to it shows any more.
+func (c *Client) postIsGone(ctx context.Context, id string) bool {
+	_, err := c.query.GetPostPage(ctx, &blogv1.GetPostPageRequest{PostId: id, PageSize: 1})
+	if status.Code(err) != codes.NotFound {
+		return false
+	}
+	list, err := c.comments.ListComments(ctx, &blogv1.ListCommentsRequest{PostId: id, PageSize: 1})
+	return err == nil && list.GetTotalSize() == 0
+}
+
 func (c *Client) postShows(ctx context.Context, o *history.Operation) bool {
 	page, err := c.query.GetPostPage(ctx, &blogv1.GetPostPageRequest{PostId: o.ID, PageSize: 1})
-	if o.Op == DeletePost {
-		return status.Code(err) == codes.NotFound
-	}
 	return err == nil && page.GetPost().GetVersion() >= o.Version
 }
 

@@ -49,11 +49,13 @@ func (s *server) DeletePost(ctx context.Context, req *blogv1.DeletePostRequest) 
 	if err := rules.CheckDeletePost(req); err != nil {
 		return nil, err
 	}
+	// In this order: a post that the same request has deleted meanwhile is missing, and the request's result is there by then.
+	_, missing := store.GetPost(ctx, s.db, req.GetId())
 	if first, err := store.Replay[blogv1.DeletePostResponse](ctx, s.db, req.GetRequestId()); first != nil || err != nil {
 		return first, err
 	}
-	if _, err := store.GetPost(ctx, s.db, req.GetId()); err != nil {
-		return nil, err
+	if missing != nil {
+		return nil, missing
 	}
 	if err := s.closeComments(ctx, req.GetId()); err != nil {
 		return nil, err

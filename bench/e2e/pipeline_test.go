@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bench/check"
+	"tandem/bench/cluster"
+	"tandem/bench/history"
+	"tandem/bench/load"
+	"tandem/bench/scenario"
+)
+
+// pipelinePlan kills the broker three times, for a few seconds of load.
+func pipelinePlan(seed uint64) scenario.Plan {
+	return scenario.Plan{
+		Seed: seed, World: load.WorldSize{Posts: 300, Comments: 300, Authors: 20, Subscriptions: 300},
+		Rate: 300, Deadline: time.Second, Steady: 2 * time.Second,
+		Victims: []string{cluster.Broker, cluster.Broker, cluster.Broker},
+		Before:  500 * time.Millisecond, Down: 700 * time.Millisecond, After: 1300 * time.Millisecond,
+		Sample: 50,
+	}
+}
+
+// TestPipelineCatchesBrokenStacks runs the whole laboratory, from the schedule to the verdict, on stacks that are known to be
+// weaker than their users think. The verdict must say so and name the figure, and must not say so of the stack as it should be.
+func TestPipelineCatchesBrokenStacks(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		config  cluster.Config
+		verdict check.Verdict
+	}{
+		{"as_it_should_be", cluster.Config{}, check.Valid},
+		{"published_directly", cluster.Config{AsyncLevel: "direct"}, check.Invalid},
+		{"not_waiting_for_the_broker", cluster.Config{Acks: "none"}, check.Invalid},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			result := runPipeline(t, pipelinePlan(seed(t)), tc.config)
+			t.Logf("verdict %s; %d of %d writes acknowledged; lost in the read model %d, in the store %d, wrong status %d, drift %d; %s",
+				result.Verdict, result.Figures.Acknowledged.Count, result.Figures.Attempted.Count,
+				result.Figures.Lost.ReadModel.Count, result.Figures.Lost.Store.Count, result.Figures.WrongStatus.Count,
+				result.Figures.CounterDrift.Count, strings.Join(result.Reasons, " "))
+			require.Equal(t, tc.verdict, result.Verdict, "%q", result.Reasons)
+			if tc.verdict == check.Invalid {
+				require.Positive(t, result.Figures.Lost.ReadModel.Count)
+				require.Contains(t, strings.Join(result.Reasons, " "), "lost in the read model")
+				require.Zero(t, result.Figures.Lost.Store.Count, "the owners' databases lose nothing at any level")
+			}
+		})
+	}
+}
+
+// runPipeline runs an experiment and judges the history that it left on disk.
+func runPipeline(t *testing.T, plan scenario.Plan, config cluster.Config) check.Result {
+	t.Helper()
+	experiment, err := scenario.New(plan)
+	require.NoError(t, err)
+	config = complete(config)
+	config.Stack, config.Dir = cluster.Async, t.ArtifactDir()
+	path := filepath.Join(config.Dir, "history.jsonl")
+	_, err = experiment.Run(t.Context(), scenario.Lab{Cluster: config, History: path, Log: quiet()})
+	require.NoError(t, err)
+	h, err := history.Read(path)
+	require.NoError(t, err)
+	require.True(t, h.Complete)
+	return check.Check(h)
+}
