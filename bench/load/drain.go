@@ -89,7 +89,7 @@ type drain struct {
 	clock   Clock
 	pending []*history.Operation
 	deleted map[string]bool // ids of the posts whose deletion was acknowledged
-	at      time.Duration // the latest effect so far
+	at      time.Duration   // the latest effect so far
 }
 
 // keep leaves pending what still waits.
