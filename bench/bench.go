@@ -26,6 +26,9 @@ import (
 // embeddedBroker is how reports name the broker that async/broker is.
 const embeddedBroker = "embedded (kfake, one process; not Apache Kafka)"
 
+// historyName is the name of a history in its stack's folder.
+const historyName = "history.jsonl"
+
 // bench is one run of `tandem bench`.
 type bench struct {
 	plan    scenario.Plan
@@ -34,6 +37,8 @@ type bench struct {
 	results string // the folder that gets a folder for this run
 	name    string
 	asJSON  bool
+	// keepData keeps the databases of valid runs too.
+	keepData bool
 
 	stdout, stderr io.Writer
 }
@@ -60,6 +65,7 @@ func newBench() *cobra.Command {
 	addPlan(cmd, &b.plan)
 	cmd.Flags().StringVar(&b.results, "results", "results", "`folder` that gets a folder for this run")
 	cmd.Flags().StringVar(&b.name, "name", "bench", "name of this run: the end of its folder's name")
+	cmd.Flags().BoolVar(&b.keepData, "keep-data", false, "keep the databases of a valid run too")
 	cmd.Flags().BoolVar(&b.asJSON, "json", false, "print results.json to stdout instead of tables")
 	return cmd
 }
@@ -97,7 +103,7 @@ func (b *bench) run(ctx context.Context) error {
 	for _, stack := range b.stacks {
 		found, h, err := b.runStack(ctx, experiment, stack, dir)
 		if err != nil {
-			return fmt.Errorf("%s: %w; logs and what was recorded are in %s", stack, err, dir)
+			return fmt.Errorf("%s: %w; what was recorded until then is in %s", stack, err, dir)
 		}
 		results.Stacks, histories[stack] = append(results.Stacks, found), h
 	}
@@ -106,10 +112,23 @@ func (b *bench) run(ctx context.Context) error {
 			results.NotComparable = err.Error()
 		}
 	}
-	if err := results.Write(dir); err != nil {
+	if err := errors.Join(b.tidy(results, dir), results.Write(dir)); err != nil {
 		return err
 	}
 	return b.tell(results, dir)
+}
+
+// tidy removes the databases of stacks that are not worth looking into: they are the largest part of what a run leaves behind.
+func (b *bench) tidy(results *report.Results, dir string) error {
+	for _, s := range results.Stacks {
+		if b.keepData || s.Check.Verdict != check.Valid {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, s.Stack, "data")); err != nil {
+			return fmt.Errorf("remove the databases: %w", err)
+		}
+	}
+	return nil
 }
 
 func (b *bench) settings() report.Settings {
@@ -130,20 +149,23 @@ func (b *bench) runStack(
 	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
 		return report.Stack{}, nil, err
 	}
-	path := filepath.Join(config.Dir, "history.jsonl")
+	path := filepath.Join(config.Dir, historyName)
 	show := newProgress(b.stderr, stack)
 	cost, err := e.Run(ctx, scenario.Lab{
 		Cluster: config, History: path, Show: show.update, Log: slog.New(slog.NewTextHandler(b.stderr, nil)),
 	})
 	show.end()
 	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errors.New("interrupted")
+		}
 		return report.Stack{}, nil, err
 	}
 	if h, err = history.Read(path); err != nil {
 		return report.Stack{}, nil, err
 	}
 	return report.Stack{
-		Stack: stack, History: filepath.Join(stack, "history.jsonl"),
+		Stack: stack, History: filepath.Join(stack, historyName),
 		Figures: measure.Measure(h), Check: check.Check(h), Cost: cost,
 	}, h, nil
 }
@@ -250,6 +272,9 @@ func (p *progress) text(s scenario.Progress) string {
 	}
 	if s.Stage == "load" {
 		fmt.Fprintf(&b, "  %d not OK", s.Failed)
+	}
+	if s.Waiting > 0 {
+		fmt.Fprintf(&b, "  %d writes do not show yet", s.Waiting)
 	}
 	if s.Down != "" {
 		fmt.Fprintf(&b, "  %s is killed", s.Down)

@@ -204,6 +204,27 @@ func TestDrainIsGivenUp(t *testing.T) {
 	}
 }
 
+// TestDrainOfWhatIsDeletedAgain: nothing shows any more of a post that was written to and then deleted, and none of its effects
+// was heard of.
+func TestDrainOfWhatIsDeletedAgain(t *testing.T) {
+	f, c, _ := preloaded(t, time.Second)
+	f.set(func() { f.mute = true })
+	var ops []*history.Operation
+	ids := newRand(1, streamRequestIDs)
+	for i, op := range []string{UpdatePost, CreateComment, DeletePost} {
+		p := Planned{Index: int64(i), Op: op, RequestID: requestID(ids), Author: "ada", Title: "A title", Body: "A body."}
+		ops = append(ops, c.Do(t.Context(), &p, c.cfg.Clock.Now()))
+		require.Equal(t, history.OK, ops[i].Outcome)
+	}
+	cfg := DrainConfig{Client: c, Effects: NewEffects(), Operations: ops, Timeout: patient}
+	d := AwaitDrain(t.Context(), cfg)
+	require.Empty(t, d.Pending)
+	require.Positive(t, d.At)
+
+	cfg.Operations, cfg.Timeout = ops[:2], time.Second // nobody asked for the deletion: then what is missing is missing
+	require.Len(t, AwaitDrain(t.Context(), cfg).Pending, 2)
+}
+
 // lastOf returns the last operation of a kind; of comments one that is shown.
 func lastOf(ops []*history.Operation, op string) *history.Operation {
 	for _, o := range slices.Backward(ops) {

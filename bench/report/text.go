@@ -18,10 +18,21 @@ func (r *Results) Print(w io.Writer) error {
 	if r.NotComparable != "" {
 		parts = append(parts, "The two stacks are not compared: "+r.NotComparable)
 	}
+	if short := r.summary(); short != "" {
+		parts = append(parts, short)
+	}
 	parts = append(parts, r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs())
 	_, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n"))
 	if err != nil {
 		return fmt.Errorf("print the results: %w", err)
+	}
+	return nil
+}
+
+// PrintChecks writes what the checker says, without the measures.
+func (r *Results) PrintChecks(w io.Writer) error {
+	if _, err := lipgloss.Fprintln(w, r.verdicts()+"\n\n"+r.account()); err != nil {
+		return fmt.Errorf("print the verdicts: %w", err)
 	}
 	return nil
 }
@@ -32,7 +43,7 @@ func (r *Results) heading() string {
 		fmt.Sprintf("%s · seed %d · %.0f operations/s for %v · deadline %v · sync level %s · async level %s, acks %s\n",
 			r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline, r.Settings.SyncLevel,
 			r.Settings.AsyncLevel, r.Settings.Acks) +
-		fmt.Sprintf("%s · %s, %d cores, %s · %s · broker: %s", m.OS, m.CPU, m.Cores, bytes(m.Memory), m.Go, r.Settings.Broker)
+		fmt.Sprintf("%s · %s, %d cores, %s · %s · broker: %s", m.OS, m.CPU, m.Cores, size(m.Memory), m.Go, r.Settings.Broker)
 }
 
 func (r *Results) verdicts() string {
@@ -127,7 +138,7 @@ func (r *Results) blastRadius() string {
 	if surprises > 0 {
 		note = fmt.Sprintf("! marks the %d cells that are more than 5 points away from what the dependency graph predicts.", surprises)
 	}
-	return t.String() + "\n" + note + " " + none + ": no such part, or no such operation in that time."
+	return t.String() + "\n" + note + "\n" + none + ": no such part, or no such operation in that time."
 }
 
 func blastCell(s Stack, victim, op string) (text string, surprise bool) {
@@ -219,7 +230,7 @@ func (r *Results) costs() string {
 	t.add([]string{"CPU for 1,000 operations, all processes"}, r.eachStack(func(s Stack) []string {
 		return []string{duration(s.Cost.CPUPerThousand)}
 	}))
-	t.add([]string{"memory at the end, all processes"}, r.eachStack(func(s Stack) []string { return []string{bytes(s.Cost.Memory)} }))
+	t.add([]string{"memory at the end, all processes"}, r.eachStack(func(s Stack) []string { return []string{size(s.Cost.Memory)} }))
 	t.add([]string{"start until all SERVING"}, r.eachStack(func(s Stack) []string { return []string{duration(s.Cost.StartUp)} }))
 	t.add([]string{"fill, and then until all of it shows"}, r.eachStack(func(s Stack) []string {
 		return []string{duration(s.Cost.Preload) + " + " + duration(s.Cost.DrainPreload)}
@@ -279,7 +290,7 @@ func duration(d time.Duration) string {
 	return d.Round(10 * time.Millisecond).String()
 }
 
-func bytes(n int64) string {
+func size(n int64) string {
 	switch {
 	case n == 0:
 		return none

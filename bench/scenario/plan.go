@@ -4,8 +4,11 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"tandem/bench/cluster"
 	"tandem/bench/load"
 )
 
@@ -43,6 +46,9 @@ func (p Plan) Length() time.Duration { return p.Steady + time.Duration(len(p.Vic
 
 func (p Plan) slot() time.Duration { return p.Before + p.Down + p.After }
 
+// parts are all that can be killed; sync has no broker.
+func parts() []string { return append(load.Services(), cluster.Broker) }
+
 // Check returns what is wrong with a plan, or nil.
 func (p Plan) Check() error {
 	switch {
@@ -54,6 +60,11 @@ func (p Plan) Check() error {
 		return fmt.Errorf("steady %v: use a time above 0, or there is nothing to compare with", p.Steady)
 	case p.Before < 0 || p.Down <= 0 || p.After <= 0:
 		return fmt.Errorf("before %v, down %v, after %v: use times above 0", p.Before, p.Down, p.After)
+	}
+	for _, victim := range p.Victims {
+		if !slices.Contains(parts(), victim) {
+			return fmt.Errorf("no part %q to kill: use %s", victim, strings.Join(parts(), ", "))
+		}
 	}
 	return nil
 }

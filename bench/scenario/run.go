@@ -28,6 +28,7 @@ type Progress struct {
 	Stage       string // "start", "preload", "load", "drain" or "look"
 	Done, Total int    // in the stage's own units; Total 0 if there is nothing to count
 	Failed      int    // of Done, in the load
+	Waiting     int    // acknowledged writes that do not show yet, in the drain
 	Down        string // the part that is down just now, or empty
 }
 
@@ -142,7 +143,7 @@ func (r *run) preload(ctx context.Context) error {
 		Progress: func(done, total int) { r.show(Progress{Stage: "preload", Done: done, Total: total}) },
 	})
 	r.record(ops)
-	if err != nil {
+	if err := errors.Join(err, r.out.Err()); err != nil {
 		return err
 	}
 	filled := r.clock.Now()
@@ -241,13 +242,13 @@ func (r *run) breakEach(ctx context.Context, start time.Duration) error {
 }
 
 // waitUntil waits for a run time. A part that ends although nobody asked is an error: what is measured after that is not what
-// the plan says.
+// the plan says. So is a history that cannot be written.
 func (r *run) waitUntil(ctx context.Context, t time.Duration) error {
 	timer := time.NewTimer(t - r.clock.Now())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return r.out.Err()
 	case exit := <-r.stack.Unexpected():
 		return exit
 	case <-ctx.Done():
@@ -257,9 +258,10 @@ func (r *run) waitUntil(ctx context.Context, t time.Duration) error {
 
 // drain waits until every acknowledged write shows on query's pages.
 func (r *run) drain(ctx context.Context) error {
+	r.show(Progress{Stage: "drain"})
 	drained := load.AwaitDrain(ctx, load.DrainConfig{
 		Client: r.client, Effects: r.effects, Operations: r.ops,
-		Progress: func(pending int) { r.show(Progress{Stage: "drain", Done: len(r.ops) - pending, Total: len(r.ops)}) },
+		Progress: func(pending int) { r.show(Progress{Stage: "drain", Waiting: pending}) },
 	})
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"tandem/bench/check"
+	"tandem/bench/history"
+	"tandem/bench/measure"
+	"tandem/bench/report"
+)
+
+// rejudged is what `tandem check` finds out about one history.
+type rejudged struct {
+	History string         `json:"history"`
+	Stack   string         `json:"stack"`
+	Figures measure.Report `json:"figures"`
+	Check   check.Result   `json:"check"`
+}
+
+func newCheck() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check FOLDER|HISTORY",
+		Short: "Judge a saved run again, from its history alone",
+		Long: "Judge again what a run recorded: a folder of `tandem bench`, or one history.jsonl.\n\n" +
+			"Exit codes: 0 valid, 1 error, 2 usage, 3 a guarantee was violated, 4 the run does not allow a verdict.",
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, err := rejudge(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(found)
+			} else {
+				err = asResults(found).PrintChecks(cmd.OutOrStdout())
+			}
+			return errors.Join(err, verdictError(asResults(found)))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON to stdout instead of a table")
+	return cmd
+}
+
+// rejudge judges the histories at a path.
+func rejudge(path string) ([]rejudged, error) {
+	paths, err := historiesAt(path)
+	if err != nil {
+		return nil, err
+	}
+	var found []rejudged
+	for _, p := range paths {
+		h, err := history.Read(p)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, rejudged{History: p, Stack: h.Header.Stack, Figures: measure.Measure(h), Check: check.Check(h)})
+	}
+	return found, nil
+}
+
+// historiesAt returns the path itself if it is a file, or the histories in the folder and its stacks' folders.
+func historiesAt(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: name a folder of `tandem bench`, or a %s", err, historyName)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var paths []string
+	for _, folder := range []string{".", "sync", "async"} {
+		p := filepath.Join(path, folder, historyName)
+		switch _, err := os.Stat(p); {
+		case err == nil:
+			paths = append(paths, p)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no %s in %s: name a folder of `tandem bench`", historyName, path)
+	}
+	return paths, nil
+}
+
+// asResults lets the histories be shown as a run's results are.
+func asResults(found []rejudged) *report.Results {
+	r := &report.Results{}
+	for _, f := range found {
+		r.Stacks = append(r.Stacks, report.Stack{Stack: f.Stack, History: f.History, Figures: f.Figures, Check: f.Check})
+	}
+	return r
+}

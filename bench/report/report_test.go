@@ -1,0 +1,177 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bench/check"
+	"tandem/bench/measure"
+	"tandem/bench/scenario"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func times(base float64) *measure.Percentiles {
+	return &measure.Percentiles{Count: 10, P50: base, P90: 2 * base, P99: 12 * base, P999: 123 * base, Max: 200 * base}
+}
+
+func available(victim string, cells ...measure.Cell) measure.Fault {
+	all := measure.Windows{
+		Before: measure.Availability{Share: new(1.0), OK: 10, Intended: 10},
+		During: measure.Availability{Share: new(0.999), OK: 999, Intended: 1000},
+		After:  measure.Availability{},
+	}
+	return measure.Fault{
+		Name: "kill", Victim: victim, Total: all, BlastRadius: cells, RecoveryMS: new(123.4), MaxTTEMS: new(3210.0),
+	}
+}
+
+func cell(op string, share float64) measure.Cell {
+	return measure.Cell{Op: op, Availability: &share, Samples: 20}
+}
+
+func someStack(name string, base float64) Stack {
+	surprise := cell("GetPost", 0.9999)
+	surprise.Surprise = true
+	return Stack{
+		Stack: name, History: name + "/history.jsonl",
+		Figures: measure.Report{
+			Stack: name,
+			Load:  measure.Load{OfferedRate: 500, SteadyRate: new(499.6)},
+			Ops: []measure.Op{
+				{Op: "CreateComment", Write: true, TTA: times(base), TTE: times(2 * base)},
+				{Op: "GetPost", Latency: times(base / 3)},
+				{Op: "ListFeed"},
+			},
+			Faults: []measure.Fault{
+				available("posts", cell("CreateComment", 0), surprise, measure.Cell{Op: "ListFeed"}),
+				available("query", cell("CreateComment", 0.004), cell("GetPost", 1), cell("ListFeed", 0.25)),
+			},
+		},
+		Check: check.Result{Verdict: check.Valid, Figures: check.Figures{Acknowledged: check.Figure{Count: 42}}},
+		Cost:  scenario.Cost{CPUPerThousand: 1234 * time.Millisecond, Memory: 150 << 20, StartUp: 250 * time.Millisecond, Preload: 11 * time.Second},
+	}
+}
+
+func someResults() *Results {
+	plan := scenario.DefaultPlan()
+	plan.Victims = []string{"posts", "query", "broker"}
+	r := &Results{
+		Schema: Schema, Name: "bench", Start: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
+		Settings: Settings{Plan: plan, SyncLevel: "deadline", AsyncLevel: "dead-letter", Acks: "all", Broker: "embedded"},
+		Machine:  Machine{OS: "linux/amd64", CPU: "Some CPU", Cores: 2, Memory: 8 << 30, Go: "go1.26"},
+		Stacks:   []Stack{someStack("sync", 3), someStack("async", 1.5)},
+	}
+	broker := available("broker", cell("CreateComment", 1), cell("GetPost", 1), cell("ListFeed", 1))
+	r.Stacks[1].Figures.Faults = append(r.Stacks[1].Figures.Faults, broker)
+	return r
+}
+
+func requireGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "run go test ./bench/report -update")
+	require.Equal(t, string(want), got)
+}
+
+func TestPrint(t *testing.T) {
+	oneStack := someResults()
+	oneStack.Stacks = oneStack.Stacks[1:]
+	bad := someResults()
+	bad.Stacks[0].Check = check.Result{Verdict: check.Unknown, Reasons: []string{"The history is not whole."}}
+	bad.Stacks[1].Check = check.Result{Verdict: check.Invalid, Reasons: []string{"2 writes were lost."}}
+	bad.NotComparable = "the seed differs: 1 and 2"
+	for name, r := range map[string]*Results{"both.txt": someResults(), "async.txt": oneStack, "bad.txt": bad, "empty.txt": {}} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			require.NoError(t, r.Print(&out))
+			require.NotContains(t, out.String(), "\x1b", "no colours but on a terminal")
+			requireGolden(t, name, out.String())
+		})
+	}
+}
+
+// TestWidth: the tables must fit on a projected terminal.
+func TestWidth(t *testing.T) {
+	r := someResults()
+	r.Settings.Plan = scenario.DefaultPlan()
+	for line := range strings.Lines(r.blastRadius() + "\n" + r.faults() + "\n" + r.writeTimes() + "\n" + r.account()) {
+		require.LessOrEqual(t, len([]rune(plainText(line))), 130, line)
+	}
+}
+
+func plainText(line string) string {
+	for {
+		start := strings.Index(line, "\x1b[")
+		if start < 0 {
+			return line
+		}
+		end := strings.IndexByte(line[start:], 'm')
+		line = line[:start] + line[start+end+1:]
+	}
+}
+
+func TestSummaryClaimsNothingThatIsNotThere(t *testing.T) {
+	r := someResults()
+	require.Contains(t, r.summary(), "posts down:     1 of 2 operations stop in sync,  1 of 2 in async.")
+	require.Contains(t, r.summary(), "Nothing acknowledged was lost")
+	r.Stacks[0].Check.Verdict = check.Invalid
+	require.NotContains(t, r.summary(), "Nothing acknowledged was lost")
+	r.Stacks[1].Figures.Ops[0].TTE = nil
+	require.NotContains(t, r.summary(), "CreateComment")
+	r.NotComparable = "the seed differs"
+	require.Empty(t, r.summary())
+}
+
+func TestPercentIsNeverRoundedToAWhole(t *testing.T) {
+	for share, want := range map[float64]string{0: "0", 0.004: "<1", 0.25: "25", 0.994: ">99", 0.99999: ">99", 1: "100"} {
+		require.Equal(t, want, percent(share))
+	}
+}
+
+func TestVerdictIsTheWorst(t *testing.T) {
+	r := someResults()
+	require.Equal(t, check.Valid, r.Verdict())
+	r.Stacks[1].Check.Verdict = check.Unknown
+	require.Equal(t, check.Unknown, r.Verdict())
+	r.Stacks[0].Check.Verdict = check.Invalid
+	require.Equal(t, check.Invalid, r.Verdict())
+}
+
+func TestWriteAndRead(t *testing.T) {
+	dir := t.TempDir()
+	r := someResults()
+	require.NoError(t, r.Write(dir))
+	again, err := Read(dir)
+	require.NoError(t, err)
+	require.Equal(t, r, again)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}
+
+func TestReadRefuses(t *testing.T) {
+	for name, text := range map[string]string{"damaged": `{"schema":1`, "schema 99": `{"schema":99}`} {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, FileName), []byte(text), 0o644))
+		_, err := Read(dir)
+		require.ErrorContains(t, err, name)
+	}
+	_, err := Read(t.TempDir())
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestWriteIntoNowhere(t *testing.T) {
+	require.Error(t, someResults().Write(filepath.Join(t.TempDir(), "missing")))
+}

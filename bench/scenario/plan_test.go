@@ -1,0 +1,64 @@
+package scenario
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bench/load"
+)
+
+func TestPlanCheck(t *testing.T) {
+	require.NoError(t, DefaultPlan().Check())
+	for name, c := range map[string]struct {
+		spoil func(*Plan)
+		want  string
+	}{
+		"no_rate":        {func(p *Plan) { p.Rate = 0 }, "rate 0"},
+		"no_deadline":    {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
+		"no_steady":      {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
+		"negative_time":  {func(p *Plan) { p.Before = -time.Second }, "before -1s"},
+		"no_down":        {func(p *Plan) { p.Down = 0 }, "down 0s"},
+		"unknown_victim": {func(p *Plan) { p.Victims = []string{"posts", "post"} }, `no part "post" to kill: use posts, comments`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := DefaultPlan()
+			c.spoil(&p)
+			require.ErrorContains(t, p.Check(), c.want)
+			_, err := New(p)
+			require.Error(t, err)
+		})
+	}
+}
+
+func TestLengthHoldsEverySlot(t *testing.T) {
+	p := Plan{Steady: 10 * time.Second, Victims: []string{"posts", "query"}, Before: time.Second, Down: 2 * time.Second, After: 3 * time.Second}
+	require.Equal(t, 22*time.Second, p.Length())
+}
+
+func TestDefaultPlanLeavesTimeForBothStacks(t *testing.T) {
+	require.LessOrEqual(t, 2*DefaultPlan().Length(), 2*time.Minute, "the load alone must leave a minute of three for the rest")
+}
+
+// TestSameSeedSameWork: what two stacks get is drawn twice, and must be the same.
+func TestSameSeedSameWork(t *testing.T) {
+	small := DefaultPlan()
+	small.World = load.WorldSize{Posts: 500, Comments: 500, Authors: 20, Subscriptions: 500}
+	draw := func(p Plan) string {
+		e, err := New(p)
+		require.NoError(t, err)
+		return e.Schedule.Hash()
+	}
+	require.Equal(t, draw(small), draw(small))
+	other := small
+	other.Seed = 2
+	require.NotEqual(t, draw(small), draw(other))
+}
+
+func TestAWorldThatIsTooSmallIsRefused(t *testing.T) {
+	p := DefaultPlan()
+	p.World = load.WorldSize{Posts: 1, Comments: 0, Authors: 1, Subscriptions: 0}
+	_, err := New(p)
+	require.Error(t, err)
+}
