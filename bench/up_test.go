@@ -124,9 +124,11 @@ func TestUpAndDown(t *testing.T) {
 	require.Len(t, state.Parts, 11)
 	for _, p := range state.Parts {
 		require.True(t, p.Process.alive(), p.Part)
-		require.Contains(t, term.stdout.String(), p.Address)
+		term.awaitSays(&term.stdout, p.Address) // stdout and stderr are two pipes: one may be read before the other
 	}
-	require.Equal(t, 2, strings.Count(term.stdout.String(), "blog.v1.PostsService/CreatePost"))
+	require.Eventually(t, func() bool {
+		return strings.Count(term.stdout.String(), "blog.v1.PostsService/CreatePost") == 2
+	}, bound, 5*time.Millisecond)
 
 	code, said := term.other("up", "--bin", term.bin)
 	require.Equal(t, exitFailed, code)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -88,7 +89,7 @@ func brokerSurvives(t *testing.T) {
 		})
 		end := logEnd(t, c, topic)
 		require.GreaterOrEqual(t, end, int64(len(acked.all())), "records in the log and acknowledged ones")
-		require.Subset(t, readLog(t, client, topic), acked.all(), "acknowledged records by partition and offset")
+		require.Subset(t, readLog(t, kafkaClient(t, c), topic), acked.all(), "acknowledged records by partition and offset")
 	}
 	t.Logf("%d acknowledged records survived %d kills", len(acked.all()), killNines)
 }
@@ -204,7 +205,7 @@ func fetch(t *testing.T, client *kafka.Client, topic string, number int, from in
 	require.NoError(t, response.Error)
 	for {
 		record, err := response.Records.ReadRecord()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return records
 		}
 		require.NoError(t, err)

@@ -59,7 +59,7 @@ func runPipeline(t *testing.T, plan scenario.Plan, config cluster.Config) check.
 	t.Helper()
 	experiment, err := scenario.New(plan)
 	require.NoError(t, err)
-	config = complete(config)
+	config = complete(t, config)
 	config.Stack, config.Dir = cluster.Async, t.ArtifactDir()
 	path := filepath.Join(config.Dir, "history.jsonl")
 	_, err = experiment.Run(t.Context(), scenario.Lab{Cluster: config, History: path, Log: quiet()})

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ const lookAgain = 10 * time.Millisecond
 // its logs must tell of no data race and no panic.
 func start(t *testing.T, cfg cluster.Config) *cluster.Cluster {
 	t.Helper()
-	cfg = complete(cfg)
+	cfg = complete(t, cfg)
 	if cfg.Dir == "" {
 		cfg.Dir = t.ArtifactDir()
 	}
@@ -48,9 +49,27 @@ func start(t *testing.T, cfg cluster.Config) *cluster.Cluster {
 }
 
 // complete adds what all stacks of these tests have.
-func complete(cfg cluster.Config) cluster.Config {
+func complete(t *testing.T, cfg cluster.Config) cluster.Config {
+	t.Helper()
+	dependOnSources(t)
 	cfg.BinDir, cfg.FreePorts = os.Getenv(binVariable), true
 	return cfg
+}
+
+// dependOnSources looks at every file that the programs are built from. go test keeps the result of a package that has not
+// changed, and sees of the programs only what a test looks at: without this, a service could be broken and the result be old.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	for _, folder := range []string{"go.mod", "sync", "async", "shared", "proto", "bench"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			_, err = os.Stat(path)
+			return err
+		}))
+	}
 }
 
 // requireNoUnexpectedEnds is for after Stop. A part that a test has killed behind the cluster's back is no news.
