@@ -228,11 +228,18 @@ func newProgress(out io.Writer, stack string) *progress {
 	return p
 }
 
-// update takes the newest state. It never waits: what is not shown in time is not news any more.
+// update takes the newest state, and drops one that was not shown in time.
 func (p *progress) update(state scenario.Progress) {
-	select {
-	case p.updates <- state:
-	default:
+	for {
+		select {
+		case p.updates <- state:
+			return
+		default:
+		}
+		select {
+		case <-p.updates: // older
+		default:
+		}
 	}
 }
 

@@ -66,6 +66,9 @@ type Figures struct {
 	// explains the author's count.
 	Recovered Figure `json:"recovered"`
 
+	// HalfDone are unknown writes of which only a part has happened. Sending them again finishes them.
+	HalfDone Figure `json:"half_done"`
+
 	// Lost writes were acknowledged and are absent; in the read model also whatever the store holds and it does not show.
 	Lost ByView `json:"lost"`
 	// Duplicated are creations that stand there more than once, and posts with more updates than were asked for.

@@ -101,6 +101,9 @@ func (r *run) unsubscribe(author, follower string, c ...change) *run {
 }
 
 func (r *run) final(f history.Final) *run {
+	if f.View == store && (f.Status == approved || f.Status == rejected) && f.Verdict == "" {
+		f.Verdict = f.Status // as moderation keeps it
+	}
 	r.h.Finals = append(r.h.Finals, f)
 	return r
 }
@@ -120,6 +123,17 @@ func (r *run) sawComment(id, status string, views ...history.View) *run {
 	}
 	return r
 }
+
+// ruled sets what moderation says of a comment; forgot has it say nothing.
+func (r *run) ruled(id, verdict string) *run {
+	for i := range r.h.Finals {
+		if f := &r.h.Finals[i]; f.ID == id && f.View == store {
+			f.Verdict = verdict
+		}
+	}
+	return r
+}
+func (r *run) forgot(id string) *run { return r.ruled(id, "") }
 
 // missed adds finals that say that a thing is not there.
 func (r *run) missed(a history.Aggregate, id string, views ...history.View) *run {
@@ -159,7 +173,7 @@ func bad(f Figures) string {
 		{"lost.store", f.Lost.Store}, {"lost.read_model", f.Lost.ReadModel},
 		{"duplicated.store", f.Duplicated.Store}, {"duplicated.read_model", f.Duplicated.ReadModel},
 		{"unexpected.store", f.Unexpected.Store}, {"unexpected.read_model", f.Unexpected.ReadModel},
-		{"drift", f.CounterDrift}, {"status", f.WrongStatus}, {"recovered", f.Recovered}, {"unseen", f.NotLookedAt},
+		{"drift", f.CounterDrift}, {"status", f.WrongStatus}, {"recovered", f.Recovered}, {"half", f.HalfDone}, {"unseen", f.NotLookedAt},
 	} {
 		if x.figure.Count > 0 {
 			list = append(list, fmt.Sprintf("%s %d", x.name, x.figure.Count))
@@ -227,6 +241,7 @@ func TestFigures(t *testing.T) {
 		{"update_missing_from_both", newRun().post("p").update("p").saw("p", 1, 0), "lost.store 1, lost.read_model 1", Invalid},
 		{"update_missing_from_page", newRun().post("p").update("p").saw("p", 2, 0, store).saw("p", 1, 0, page), "lost.read_model 1", Invalid},
 		{"two_updates_missing_from_store", newRun().post("p").update("p").update("p", version(3)).saw("p", 1, 0, store).saw("p", 3, 0, page), "lost.store 2", Invalid},
+		{"two_updates_told_the_same_version", newRun().post("p").update("p").update("p").saw("p", 2, 0), "lost.store 1, lost.read_model 1", Invalid},
 		{"unknown_update_did_not_happen", newRun().post("p").update("p", unknown).saw("p", 1, 0), "", Valid},
 		{"unknown_update_happened", newRun().post("p").update("p", unknown).saw("p", 2, 0), "recovered 1", Valid},
 		{"unknown_update_missing_from_page", newRun().post("p").update("p", unknown).saw("p", 2, 0, store).saw("p", 1, 0, page), "lost.read_model 1, recovered 1", Invalid},
@@ -258,7 +273,10 @@ func TestFigures(t *testing.T) {
 		{"comment_of_a_deleted_post_not_looked_at", newRun().post("p").comment("c", "p").delete("p").missed(post, "p"), "", Valid},
 		{"comment_outlives_its_post", newRun().post("p").comment("c", "p").delete("p").missed(post, "p").sawComment("c", approved), "unexpected.store 1, unexpected.read_model 1", Invalid},
 		{"unknown_delete_took_post_and_comment", newRun().post("p").comment("c", "p").delete("p", unknown).missed(post, "p").missed(comment, "c"), "recovered 1", Valid},
-		{"unknown_delete_took_the_comment_only", newRun().post("p").saw("p", 1, 0).comment("c", "p").delete("p", unknown).missed(comment, "c"), "lost.store 1, lost.read_model 1", Invalid},
+		{"unknown_delete_took_the_comment_only", newRun().post("p").saw("p", 1, 0).comment("c", "p").delete("p", unknown).missed(comment, "c"), "half 1", Valid},
+		{"unknown_delete_took_one_of_two_comments", newRun().post("p").saw("p", 1, 1).comment("c", "p").comment("d", "p").sawComment("d", approved).delete("p", unknown).missed(comment, "c"), "lost.store 1, lost.read_model 1", Invalid},
+		{"verdict_missing", newRun().comment("c", "p").sawComment("c", approved).forgot("c"), "lost.store 1", Invalid},
+		{"verdict_differs", newRun().comment("c", "p").sawComment("c", approved).ruled("c", rejected), "status 1", Invalid},
 
 		// Counters of comments.
 		{"comments_counted_wrong_on_page", newRun().post("p").saw("p", 1, 1, store).saw("p", 1, 2, page).comment("c", "p").sawComment("c", approved), "drift 1", Invalid},

@@ -8,6 +8,7 @@ import (
 
 // The statuses of a comment, as a final has them.
 const (
+	pending  = "PENDING"
 	approved = "APPROVED"
 	rejected = "REJECTED"
 )
@@ -19,11 +20,15 @@ func (j *judge) judgeComment(t *thing) {
 		j.mustNotOutlive(t)
 		return
 	}
+	if j.closedHalfWay(t) {
+		return
+	}
 	j.recoverCreation(t)
 	if t.acked() && absent(t.store) {
 		j.figures.Lost.Store.add(ackedAt(t.create) + " is missing from the store.")
 	}
 	j.judgeStatus(t)
+	j.judgeVerdict(t)
 	j.judgeOnPage(t)
 }
 
@@ -50,6 +55,31 @@ func (j *judge) postMayBeGone(t *thing) bool {
 	return post != nil && (post.ackedDelete() != nil || post.mayBeDeleted() && !present(post.store))
 }
 
+// closedHalfWay tells whether a comment is gone because the deletion of its post was cut off between its two halves: the post is
+// still there, its deletion had no answer, and all of its comments are gone. Who asked was told that anything may have
+// happened, and asking again finishes it; so it is counted, once, and is no loss.
+func (j *judge) closedHalfWay(t *thing) bool {
+	post := j.post(t)
+	if post == nil || !present(post.store) || post.ackedDelete() != nil {
+		return false
+	}
+	deletes := post.all("DeletePost", mayHaveHappened)
+	if len(deletes) == 0 {
+		return false
+	}
+	for _, sibling := range j.commentsOf[post.id] {
+		if present(sibling.store) || present(sibling.page) {
+			return false
+		}
+	}
+	if !j.halfDone[post] {
+		j.halfDone[post] = true
+		j.figures.HalfDone.add(fmt.Sprintf("%s had no answer, and half of it has happened: the comments are gone and the post is there.",
+			name(deletes[0])))
+	}
+	return true
+}
+
 // mustNotOutlive: if the post is gone for certain, so are its comments. If its deletion was lost, that is counted already.
 func (j *judge) mustNotOutlive(t *thing) {
 	if !absent(j.post(t).store) {
@@ -72,6 +102,17 @@ func (j *judge) judgeStatus(t *thing) {
 	}
 	if t.store.Status != want {
 		j.figures.WrongStatus.add(fmt.Sprintf("%s %s and ended %s, not %s.", capital(t), because, status(t.store), want))
+	}
+}
+
+// judgeVerdict: moderation keeps the verdict from which a comment has its status.
+func (j *judge) judgeVerdict(t *thing) {
+	switch {
+	case !present(t.store) || t.store.Status == "" || t.store.Status == pending:
+	case t.store.Verdict == "":
+		j.figures.Lost.Store.add(fmt.Sprintf("The verdict on %s, which is %s, is missing from moderation's store.", t, t.store.Status))
+	case t.store.Verdict != t.store.Status:
+		j.figures.WrongStatus.add(fmt.Sprintf("%s is %s, and moderation's verdict says %s.", capital(t), t.store.Status, t.store.Verdict))
 	}
 }
 

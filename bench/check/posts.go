@@ -71,12 +71,18 @@ func (j *judge) judgeVersions(t *thing) {
 // lostUpdates counts the acknowledged updates that a view does not have, and tells whether there are any.
 func (j *judge) lostUpdates(t *thing, s seen) bool {
 	found := false
-	for _, o := range t.all("UpdatePost", acknowledged) {
+	updates := t.all("UpdatePost", acknowledged)
+	for _, o := range updates {
 		if o.Version > s.final.Version {
 			found = true
 			j.figures.Lost.of(s.view).add(fmt.Sprintf("%s as version %d is missing from %s, which has version %d.",
 				ackedAt(o), o.Version, where(s.view), s.final.Version))
 		}
+	}
+	if !found && s.final.Version < 1+int64(len(updates)) { // two were told the same version: one overwrote the other unseen
+		found = true
+		j.figures.Lost.of(s.view).add(fmt.Sprintf("%s has version %d in %s, and %d updates of it were acknowledged.",
+			capital(t), s.final.Version, where(s.view), len(updates)))
 	}
 	return found
 }

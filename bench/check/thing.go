@@ -35,12 +35,15 @@ type judge struct {
 	commentsOf map[string][]*thing
 	// recovered creations were counted already.
 	recovered map[*history.Operation]bool
+	// halfDone are posts whose deletion was counted as half done.
+	halfDone map[*thing]bool
 }
 
 func newJudge(h *history.History) *judge {
 	j := &judge{
 		h: h, things: map[key]*thing{}, created: map[key]*history.Operation{},
 		commentsOf: map[string][]*thing{}, recovered: map[*history.Operation]bool{},
+		halfDone: map[*thing]bool{},
 	}
 	for _, o := range h.Operations {
 		j.addOperation(o)

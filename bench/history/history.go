@@ -128,6 +128,7 @@ type Final struct {
 	Ref       string    `json:"ref,omitempty"`     // found in the text of a post or comment
 	PostID    string    `json:"post_id,omitempty"` // of a comment
 	Status    string    `json:"status,omitempty"`  // of a comment, in ViewStore
+	Verdict   string    `json:"verdict,omitempty"` // of a comment, in ViewStore: what moderation says, as a status; empty for nothing
 	// Count is, of an author: the subscribers; of a post: the approved comments that the counter shows (in ViewStore the
 	// total_size of ListComments, in ViewPage the comment_count of GetPostPage).
 	Count int64 `json:"count,omitempty"`

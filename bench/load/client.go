@@ -25,6 +25,8 @@ type ClientConfig struct {
 	World     *World
 	Clock     Clock
 	Deadline  time.Duration // of each operation of the load, from its intended time
+	// OnSend hears of each operation of the load just before it is sent, from many goroutines; nil for none.
+	OnSend func(*history.Operation)
 }
 
 // Client performs operations and records what became of each. It may be used from many goroutines. The ids of what exists
@@ -90,6 +92,9 @@ func (c *Client) Do(ctx context.Context, p *Planned, intended time.Duration) *hi
 	o.Sent = c.cfg.Clock.Now()
 	if o.Sent >= deadline {
 		return c.notSent(o, codeDeadlineExceeded)
+	}
+	if c.cfg.OnSend != nil {
+		c.cfg.OnSend(o)
 	}
 	ctx, cancel := context.WithDeadline(ctx, c.cfg.Clock.At(deadline))
 	defer cancel()

@@ -12,8 +12,11 @@ import (
 	blogv1 "tandem/proto/blog/v1"
 )
 
-// DrainTimeout is how long AwaitDrain waits unless told otherwise.
+// DrainTimeout is how long AwaitDrain waits without progress unless told otherwise.
 const DrainTimeout = 15 * time.Second
+
+// drainAtMost is how many timeouts AwaitDrain waits with progress.
+const drainAtMost = 8
 
 const (
 	drainPoll = 20 * time.Millisecond  // between looks at the effects
@@ -25,7 +28,7 @@ type DrainConfig struct {
 	Client     *Client
 	Effects    *Effects             // filled by WatchEffects
 	Operations []*history.Operation // all so far; those that are not acknowledged writes are passed over
-	Timeout    time.Duration        // 0 for DrainTimeout
+	Timeout    time.Duration        // without progress; 0 for DrainTimeout
 	Progress   func(pending int)    // nil for none; called as pending changes
 }
 
@@ -36,12 +39,13 @@ type Drain struct {
 }
 
 // AwaitDrain waits until every acknowledged write shows on query's pages: its effect was heard of or, for one that a process
-// was killed before it could tell, a page shows it. It gives up at the timeout, or when ctx ends.
+// was killed before it could tell, a page shows it. It gives up after the timeout without progress, after eight times the
+// timeout in any case, or when ctx ends: what drains slowly is late and not lost.
 func AwaitDrain(ctx context.Context, cfg DrainConfig) Drain {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DrainTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, drainAtMost*cfg.Timeout)
 	defer cancel()
 	d := &drain{cfg: cfg, clock: cfg.Client.cfg.Clock, pending: awaited(cfg.Operations), deleted: map[string]bool{}}
 	for _, o := range d.pending {
@@ -50,11 +54,12 @@ func AwaitDrain(ctx context.Context, cfg DrainConfig) Drain {
 		}
 	}
 	d.tell()
-	lastEffect := d.clock.Now()
+	lastEffect, progress := d.clock.Now(), d.clock.Now()
 	if len(d.pending) == 0 {
 		d.at = lastEffect
 	}
 	for heard := -1; ; sleep(ctx, drainPoll) {
+		before := len(d.pending)
 		if n := cfg.Effects.Count(); n != heard { // nothing new, nothing to look through
 			heard, lastEffect = n, d.clock.Now()
 			d.keep(func(o *history.Operation) bool { return !d.heardOf(o) })
@@ -63,10 +68,13 @@ func AwaitDrain(ctx context.Context, cfg DrainConfig) Drain {
 			lastEffect = d.clock.Now()
 			d.look(ctx)
 		}
+		if len(d.pending) < before {
+			progress = d.clock.Now()
+		}
 		switch {
 		case len(d.pending) == 0:
 			return Drain{At: d.at}
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || d.clock.Now()-progress > cfg.Timeout:
 			return Drain{Pending: d.pending}
 		}
 	}

@@ -157,6 +157,9 @@ func (o *observer) lookAtPost(ctx context.Context, id string) error {
 	}); err != nil {
 		return err
 	}
+	if err := o.addVerdicts(ctx, inStore); err != nil {
+		return err
+	}
 	onPage := map[string]history.Final{}
 	page, err := o.client.walkPostPage(ctx, id, observation, func(c *blogv1.Comment) bool {
 		onPage[c.GetId()] = commentFinal(history.ViewPage, c)
@@ -169,6 +172,24 @@ func (o *observer) lookAtPost(ctx context.Context, id string) error {
 	shown.Count = page.GetCommentCount()
 	o.add(stored, shown)
 	o.addComments(id, inStore, onPage)
+	return nil
+}
+
+// addVerdicts asks moderation what it says of each comment: its database may lose things too.
+func (o *observer) addVerdicts(ctx context.Context, comments map[string]history.Final) error {
+	for id, f := range comments {
+		reply, err := read(ctx, observation, o.client.getVerdict, &blogv1.GetVerdictRequest{CommentId: id})
+		switch {
+		case status.Code(err) == codes.NotFound:
+		case err != nil:
+			return fmt.Errorf("get the verdict on comment %s: %w", id, err)
+		case reply.GetVerdict().GetApproved():
+			f.Verdict = statusName(blogv1.CommentStatus_COMMENT_STATUS_APPROVED)
+		default:
+			f.Verdict = statusName(blogv1.CommentStatus_COMMENT_STATUS_REJECTED)
+		}
+		comments[id] = f
+	}
 	return nil
 }
 

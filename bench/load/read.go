@@ -161,6 +161,10 @@ func (c *Client) listComments(ctx context.Context, r *blogv1.ListCommentsRequest
 	return c.comments.ListComments(ctx, r)
 }
 
+func (c *Client) getVerdict(ctx context.Context, r *blogv1.GetVerdictRequest) (*blogv1.GetVerdictResponse, error) {
+	return c.moderation.GetVerdict(ctx, r)
+}
+
 func (c *Client) getSubscriberCount(ctx context.Context, r *blogv1.GetSubscriberCountRequest,
 ) (*blogv1.GetSubscriberCountResponse, error) {
 	return c.subscriptions.GetSubscriberCount(ctx, r)

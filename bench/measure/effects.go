@@ -82,12 +82,32 @@ func (e *effects) of(o *history.Operation) (at time.Duration, s sight) {
 	case "Subscribe", "Unsubscribe":
 		return e.subscription(a, o)
 	}
-	return e.first(a, o.Version)
+	return e.exactly(a, o.Version)
 }
+
+// by tells when the effect of an acknowledged write was there at the latest: its own, or that of a later change of the same
+// thing. A process that is killed between its commit and telling of it leaves no more than that.
+func (e *effects) by(o *history.Operation) (at time.Duration, s sight) {
+	if at, s = e.of(o); s != missing || o.Op == "DeletePost" {
+		return at, s
+	}
+	return e.first(aggregate{o.Aggregate, o.ID}, o.Version)
+}
+
+// exactly finds the effect of a version, and of no later one.
+func (e *effects) exactly(a aggregate, version int64) (time.Duration, sight) {
+	at, s := e.first(a, version)
+	if _, found := slices.BinarySearchFunc(e.seen[a], version, compareVersion); !found {
+		return 0, missing
+	}
+	return at, s
+}
+
+func compareVersion(v visible, want int64) int { return cmp.Compare(v.version, want) }
 
 // subscription finds the effect of a write that may have asked for what was so already.
 func (e *effects) subscription(a aggregate, o *history.Operation) (time.Duration, sight) {
-	at, s := e.first(a, o.Version)
+	at, s := e.exactly(a, o.Version)
 	neverChanged := o.Version == 0
 	if neverChanged || s == shown && at < o.Sent-clockSkew {
 		return 0, unchanged
@@ -98,7 +118,7 @@ func (e *effects) subscription(a aggregate, o *history.Operation) (time.Duration
 // first finds the first effect that shows at least a version.
 func (e *effects) first(a aggregate, version int64) (time.Duration, sight) {
 	list := e.seen[a]
-	i, _ := slices.BinarySearchFunc(list, version, func(v visible, want int64) int { return cmp.Compare(v.version, want) })
+	i, _ := slices.BinarySearchFunc(list, version, compareVersion)
 	if i == len(list) {
 		return 0, missing
 	}
@@ -118,4 +138,51 @@ func (e *effects) deletion(a aggregate, o *history.Operation) (time.Duration, si
 		return 0, missing
 	}
 	return at, shown
+}
+
+// shown tells when an acknowledged write could be seen on query's pages: when its effect was there and its page could be read.
+func (s *subject) shown(o *history.Operation) (at time.Duration, sight sight) {
+	if at, sight = s.effects.of(o); sight != shown {
+		return at, sight
+	}
+	return s.readable(o, at), shown
+}
+
+// pageOf is the page on which a write of an aggregate shows.
+func pageOf(a history.Aggregate) string {
+	if a == history.Author {
+		return "GetAuthorPage"
+	}
+	return "GetPostPage"
+}
+
+// readable returns when the page of a write could be read, from its effect on. If a part that the page needs was down then, it
+// is when the first read of such a page that was sent after the effect was answered. Without that, a stack whose pages are
+// down would seem to show its writes at once.
+func (s *subject) readable(o *history.Operation, effect time.Duration) time.Duration {
+	page := pageOf(o.Aggregate)
+	if !s.down(page, effect) {
+		return effect
+	}
+	for _, read := range s.load[s.firstFrom(effect):] {
+		if read.Op == page && read.Outcome == history.OK {
+			return max(effect, read.Completed)
+		}
+	}
+	return effect
+}
+
+// down tells whether a part that an operation needs was down at a time.
+func (s *subject) down(op string, at time.Duration) bool {
+	needed, _ := Needs(s.h.Header.Stack, op)
+	for _, f := range s.h.Faults {
+		up := f.Lifted
+		if up == 0 {
+			up = s.end
+		}
+		if !f.Absent && f.InEffect > 0 && f.InEffect <= at && at < up && slices.Contains(needed, f.Victim) {
+			return true
+		}
+	}
+	return false
 }

@@ -203,6 +203,8 @@ func (s *subject) cell(w Windows, victim string) Cell {
 // fault's slot; otherwise it says why there is none.
 func (s *subject) recovery(f history.Fault, before Availability) (at *time.Duration, problem string) {
 	switch {
+	case f.Absent: // nothing was done, so there is nothing to get over
+		return nil, ""
 	case f.LiftAsked == 0:
 		return nil, "the lift of the fault was never asked for"
 	case before.Share == nil:
@@ -223,6 +225,9 @@ func (s *subject) recovery(f history.Fault, before Availability) (at *time.Durat
 
 // measureDrain finds when the last of a fault's backlog had its effect.
 func (s *subject) measureDrain(m *Fault, f history.Fault) {
+	if f.Absent {
+		return
+	}
 	if f.LiftAsked == 0 {
 		m.DrainProblem = "the lift of the fault was never asked for"
 		return
@@ -232,13 +237,13 @@ func (s *subject) measureDrain(m *Fault, f history.Fault) {
 		if !o.IsWrite() || o.Outcome != history.OK || o.Completed >= f.LiftAsked {
 			continue
 		}
-		at, sight := s.effects.of(o)
+		at, sight := s.effects.by(o)
 		if sight == missing {
 			m.DrainProblem = "an acknowledged write has no effect that was seen"
 			return
 		}
 		m.DrainWrites++
-		last = max(last, at)
+		last = max(last, s.readable(o, at))
 	}
 	m.DrainMS = new(ms(max(0, last-f.LiftAsked)))
 }
@@ -249,7 +254,7 @@ func (s *subject) measureTTEDuring(m *Fault, during window) {
 		if !o.IsWrite() || o.Outcome != history.OK {
 			continue
 		}
-		switch at, sight := s.effects.of(o); sight {
+		switch at, sight := s.shown(o); sight {
 		case missing:
 			m.TTEMissing++
 		case shown:

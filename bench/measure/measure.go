@@ -52,6 +52,10 @@ type Op struct {
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
 
+	// Steady is the availability in the steady window. The percentiles below are over the OK operations only, so they say
+	// little where this is not 1.
+	Steady Availability `json:"steady"`
+
 	// Latency of a read, and TTA (time to accept) of a write: until the answer, over the OK operations intended in the steady
 	// window. Null if there were none.
 	Latency *Percentiles `json:"latency,omitempty"`
@@ -142,7 +146,7 @@ func (s *subject) okRate(w window) *float64 {
 
 // measureOp computes the figures of one operation.
 func (s *subject) measureOp(op string) Op {
-	m := Op{Op: op, Write: history.IsWrite(op)}
+	m := Op{Op: op, Write: history.IsWrite(op), Steady: s.availability(op, s.steady)}
 	var steady, whole samples
 	for _, o := range s.load {
 		if o.Op != op {
@@ -177,7 +181,7 @@ func (s *subject) sample(m *Op, o *history.Operation) samples {
 	if !m.Write {
 		return one
 	}
-	switch at, sight := s.effects.of(o); sight {
+	switch at, sight := s.shown(o); sight {
 	case missing:
 		m.TTEMissing++
 	case unchanged:

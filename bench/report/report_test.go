@@ -124,7 +124,7 @@ func plainText(line string) string {
 
 func TestSummaryClaimsNothingThatIsNotThere(t *testing.T) {
 	r := someResults()
-	require.Contains(t, r.summary(), "posts down:     1 of 2 operations stop in sync,  1 of 2 in async.")
+	require.Contains(t, r.summary(), "posts down:          1 of 2 operations stop in sync,  1 of 2 in async.")
 	require.Contains(t, r.summary(), "Nothing acknowledged was lost")
 	r.Stacks[0].Check.Verdict = check.Invalid
 	require.NotContains(t, r.summary(), "Nothing acknowledged was lost")

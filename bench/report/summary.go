@@ -6,6 +6,7 @@ import (
 
 	"tandem/bench/check"
 	"tandem/bench/cluster"
+	"tandem/bench/measure"
 )
 
 // stopped is the availability below which an operation counts as not working.
@@ -19,8 +20,8 @@ func (r *Results) summary() string {
 		return ""
 	}
 	lines := []string{title("In short")}
-	for _, victim := range r.Settings.Plan.Victims {
-		if line := brokenLine(sync, async, victim); line != "" {
+	for i, victim := range r.Settings.Plan.Victims {
+		if line := brokenLine(sync.fault(i), async.fault(i), victim); line != "" {
 			lines = append(lines, "  "+line)
 		}
 	}
@@ -43,35 +44,33 @@ func (r *Results) stack(name string) *Stack {
 }
 
 // brokenLine says how many operations stopped working while a part was down.
-func brokenLine(sync, async *Stack, victim string) string {
-	s, of, known := broken(sync, victim)
-	a, ofAsync, knownAsync := broken(async, victim)
+func brokenLine(sync, async *measure.Fault, victim string) string {
+	s, of := broken(sync)
+	a, ofAsync := broken(async)
 	switch {
-	case known && knownAsync:
-		return fmt.Sprintf("%-14s %2d of %d operations stop in sync, %2d of %d in async.", victim+" down:", s, of, a, ofAsync)
-	case knownAsync:
-		return fmt.Sprintf("%-14s %2d of %d operations stop in async; sync has none.", victim+" down:", a, ofAsync)
+	case of > 0 && ofAsync > 0:
+		return fmt.Sprintf("%-19s %2d of %d operations stop in sync, %2d of %d in async.", victim+" down:", s, of, a, ofAsync)
+	case ofAsync > 0:
+		return fmt.Sprintf("%-19s %2d of %d operations stop in async; sync has none.", victim+" down:", a, ofAsync)
 	}
 	return ""
 }
 
 // broken counts the operations that did not work while a part was down, of those that were tried.
-func broken(s *Stack, victim string) (n, of int, known bool) {
-	for _, f := range s.Figures.Faults {
-		if f.Victim != victim || f.Absent {
+func broken(f *measure.Fault) (n, of int) {
+	if f == nil {
+		return 0, 0
+	}
+	for _, c := range f.BlastRadius {
+		if c.Availability == nil {
 			continue
 		}
-		for _, c := range f.BlastRadius {
-			if c.Availability == nil {
-				continue
-			}
-			of++
-			if *c.Availability < stopped {
-				n++
-			}
+		of++
+		if *c.Availability < stopped {
+			n++
 		}
 	}
-	return n, of, of > 0
+	return n, of
 }
 
 // timesLine sets the two times of the longest chain side by side: the one in which async wins, and the one in which it loses.

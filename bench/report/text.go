@@ -15,13 +15,19 @@ import (
 // Print writes the tables. Colours go only to a terminal that wants them, and never say anything that the text does not.
 func (r *Results) Print(w io.Writer) error {
 	parts := []string{r.heading(), r.verdicts()}
-	if r.NotComparable != "" {
-		parts = append(parts, "The two stacks are not compared: "+r.NotComparable)
-	}
 	if short := r.summary(); short != "" {
 		parts = append(parts, short)
 	}
-	parts = append(parts, r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs())
+	if r.NotComparable == "" {
+		parts = append(parts, r.tables()...)
+	} else {
+		parts = append(parts, "The two stacks are not set side by side: "+r.NotComparable)
+		for _, s := range r.Stacks {
+			alone := *r
+			alone.Stacks = []Stack{s}
+			parts = append(parts, alone.tables()...)
+		}
+	}
 	_, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n"))
 	if err != nil {
 		return fmt.Errorf("print the results: %w", err)
@@ -35,6 +41,10 @@ func (r *Results) PrintChecks(w io.Writer) error {
 		return fmt.Errorf("print the verdicts: %w", err)
 	}
 	return nil
+}
+
+func (r *Results) tables() []string {
+	return []string{r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs()}
 }
 
 func (r *Results) heading() string {
@@ -67,20 +77,25 @@ func (r *Results) eachStack(cells func(Stack) []string) (row []string) {
 
 func percentileHeads() []string { return []string{"p50", "p90", "p99", "p99.9"} }
 
+// okAnd puts the share of OK answers before percentiles that are over these alone.
+func okAnd(op measure.Op, p *measure.Percentiles) []string {
+	return append([]string{share(op.Steady)}, fourTimes(p)...)
+}
+
 func (r *Results) writeTimes() string {
 	t := r.newTable("Writes before any fault: time to accept (TTA) and time to effect (TTE), ms",
-		[]string{"operation", ""}, percentileHeads())
+		[]string{"operation", ""}, append([]string{"OK %"}, percentileHeads()...))
 	for _, op := range r.ops(true) {
-		t.add([]string{op, "TTA"}, r.eachStack(func(s Stack) []string { return fourTimes(s.op(op).TTA) }))
-		t.add([]string{"", "TTE"}, r.eachStack(func(s Stack) []string { return fourTimes(s.op(op).TTE) }))
+		t.add([]string{op, "TTA"}, r.eachStack(func(s Stack) []string { return okAnd(s.op(op), s.op(op).TTA) }))
+		t.add([]string{"", "TTE"}, r.eachStack(func(s Stack) []string { return append([]string{""}, fourTimes(s.op(op).TTE)...) }))
 	}
 	return t.String()
 }
 
 func (r *Results) readTimes() string {
-	t := r.newTable("Reads before any fault: latency, ms", []string{"operation"}, percentileHeads())
+	t := r.newTable("Reads before any fault: latency, ms", []string{"operation"}, append([]string{"OK %"}, percentileHeads()...))
 	for _, op := range r.ops(false) {
-		t.add([]string{op}, r.eachStack(func(s Stack) []string { return fourTimes(s.op(op).Latency) }))
+		t.add([]string{op}, r.eachStack(func(s Stack) []string { return okAnd(s.op(op), s.op(op).Latency) }))
 	}
 	return t.String()
 }
@@ -124,8 +139,8 @@ func (r *Results) blastRadius() string {
 	surprises := 0
 	for _, op := range append(r.ops(true), r.ops(false)...) {
 		t.add([]string{op}, r.eachStack(func(s Stack) (cells []string) {
-			for _, v := range r.Settings.Plan.Victims {
-				text, surprise := blastCell(s, v, op)
+			for i := range r.Settings.Plan.Victims {
+				text, surprise := blastCell(s, i, op)
 				cells = append(cells, text)
 				if surprise {
 					surprises++
@@ -141,18 +156,25 @@ func (r *Results) blastRadius() string {
 	return t.String() + "\n" + note + "\n" + none + ": no such part, or no such operation in that time."
 }
 
-func blastCell(s Stack, victim, op string) (text string, surprise bool) {
-	for _, f := range s.Figures.Faults {
-		if f.Victim != victim || f.Absent {
-			continue
-		}
-		for _, c := range f.BlastRadius {
-			if c.Op != op || c.Availability == nil {
-				continue
-			}
-			if c.Surprise {
-				return percent(*c.Availability) + "!", true
-			}
+// fault returns the figures of the fault of the plan's victim i; nil if there are none, or the stack has no such part.
+func (s *Stack) fault(i int) *measure.Fault {
+	if i >= len(s.Figures.Faults) || s.Figures.Faults[i].Absent {
+		return nil
+	}
+	return &s.Figures.Faults[i]
+}
+
+func blastCell(s Stack, victim int, op string) (text string, surprise bool) {
+	f := s.fault(victim)
+	if f == nil {
+		return none, false
+	}
+	for _, c := range f.BlastRadius {
+		switch {
+		case c.Op != op || c.Availability == nil:
+		case c.Surprise:
+			return percent(*c.Availability) + "!", true
+		default:
 			return percent(*c.Availability), false
 		}
 	}
@@ -175,23 +197,25 @@ func short(victim string) string {
 func (r *Results) faults() string {
 	t := r.newTable("Around each kill: availability of all operations, %, and how long it took to get over it",
 		[]string{"killed"}, []string{"before", "during", "after", "recovery", "drain", "max TTE"})
-	for _, victim := range r.Settings.Plan.Victims {
-		t.add([]string{victim}, r.eachStack(func(s Stack) []string { return faultCells(s, victim) }))
+	for i, victim := range r.Settings.Plan.Victims {
+		t.add([]string{victim}, r.eachStack(func(s Stack) []string { return faultCells(s.fault(i)) }))
 	}
 	return t.String() +
-		"\nrecovery: from the restart until availability is back for 1 s. drain: until the writes that had piled up take effect."
+		"\nrecovery: from the restart until availability is back for 1 s. drain: until the writes that had piled up show." +
+		"\nmax TTE: the longest that a write accepted in that time took to show; > if the effect of some was not seen."
 }
 
-func faultCells(s Stack, victim string) []string {
-	for _, f := range s.Figures.Faults {
-		if f.Victim == victim && !f.Absent {
-			return []string{
-				share(f.Total.Before), share(f.Total.During), share(f.Total.After),
-				span(f.RecoveryMS), span(f.DrainMS), span(f.MaxTTEMS),
-			}
-		}
+func faultCells(f *measure.Fault) []string {
+	if f == nil {
+		return []string{none, none, none, none, none, none}
 	}
-	return []string{none, none, none, none, none, none}
+	longest := span(f.MaxTTEMS)
+	if f.TTEMissing > 0 {
+		longest = ">" + longest
+	}
+	return []string{
+		share(f.Total.Before), share(f.Total.During), share(f.Total.After), span(f.RecoveryMS), span(f.DrainMS), longest,
+	}
 }
 
 func (r *Results) account() string {
@@ -203,8 +227,9 @@ func (r *Results) account() string {
 		{"attempted", func(f check.Figures) int { return f.Attempted.Count }},
 		{"acknowledged", func(f check.Figures) int { return f.Acknowledged.Count }},
 		{"failed for certain", func(f check.Figures) int { return f.Failed.Count }},
-		{"unknown (no answer)", func(f check.Figures) int { return f.Unknown.Count }},
+		{"unknown (no certain answer)", func(f check.Figures) int { return f.Unknown.Count }},
 		{"  of these found to have happened", func(f check.Figures) int { return f.Recovered.Count }},
+		{"  of these half done", func(f check.Figures) int { return f.HalfDone.Count }},
 		{"lost in the store", func(f check.Figures) int { return f.Lost.Store.Count }},
 		{"lost in the read model", func(f check.Figures) int { return f.Lost.ReadModel.Count }},
 		{"duplicated", func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count }},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,10 +35,10 @@ type Progress struct {
 
 // Cost is what a stack used.
 type Cost struct {
-	// CPUPerThousand is the CPU time of all its processes during the load for each 1,000 operations intended; 0 where the system
-	// does not tell.
+	// CPUPerThousand is the CPU time of all its processes from the start of the load to the end of the drain, for each 1,000
+	// operations intended: work that was put off counts too. 0 where the system does not tell.
 	CPUPerThousand time.Duration `json:"cpu_per_thousand_ns"`
-	// Memory is the resident memory of all its processes at the end of the load, in bytes; 0 where the system does not tell.
+	// Memory is the resident memory of all its processes after the drain, in bytes; 0 where the system does not tell.
 	Memory int64 `json:"memory_bytes"`
 	// StartUp is from the first exec until all parts were SERVING.
 	StartUp time.Duration `json:"start_up_ns"`
@@ -54,7 +55,11 @@ func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 	if r.stack, err = cluster.Start(ctx, lab.Cluster); err != nil {
 		return Cost{}, err
 	}
-	defer func() { err = errors.Join(err, r.stack.Stop(context.WithoutCancel(ctx))) }()
+	defer func() {
+		if stop := r.stack.Stop(context.WithoutCancel(ctx)); stop != nil { // what was found out stays true
+			lab.Log.Warn("the stack did not stop by itself", "err", stop.Error())
+		}
+	}()
 	r.cost.StartUp = r.clock.Now()
 	if r.out, err = history.Create(lab.History, r.header()); err != nil {
 		return Cost{}, err
@@ -76,7 +81,9 @@ type run struct {
 	out     *history.Writer
 	ops     []*history.Operation // of all phases so far
 	cost    Cost
-	down    atomic.Pointer[string]
+
+	usedBefore time.Duration // CPU time before the load
+	down       atomic.Pointer[string]
 }
 
 func (r *run) show(p Progress) {
@@ -95,7 +102,7 @@ func (r *run) header() history.Header {
 // work is everything between the start of the stack and its stop.
 func (r *run) work(ctx context.Context) (err error) {
 	r.client, err = load.NewClient(load.ClientConfig{
-		Addresses: r.stack.Addresses(), World: r.World, Clock: r.clock, Deadline: r.Plan.Deadline,
+		Addresses: r.stack.Addresses(), World: r.World, Clock: r.clock, Deadline: r.Plan.Deadline, OnSend: r.out.Invoke,
 	})
 	if err != nil {
 		return err
@@ -173,7 +180,8 @@ const runUp = 200 * time.Millisecond
 func (r *run) loadAndBreak(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	used, start := r.cpu(), r.clock.Now()+runUp
+	start := r.clock.Now() + runUp
+	r.usedBefore = r.cpu()
 	faults := make(chan error, 1)
 	go func() {
 		err := r.breakEach(ctx, start)
@@ -190,8 +198,6 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 			r.showLoad(o, &done, &failed)
 		},
 	})
-	r.cost.CPUPerThousand = (r.cpu() - used) * 1000 / time.Duration(max(1, len(ops)))
-	r.cost.Memory = r.memory()
 	r.ops = append(r.ops, ops...)
 	if broken := <-faults; broken != nil {
 		return broken
@@ -266,20 +272,36 @@ func (r *run) drain(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	r.cost.CPUPerThousand = (r.cpu() - r.usedBefore) * 1000 / time.Duration(max(1, len(r.Schedule.Ops)))
+	r.cost.Memory = r.memory()
 	if drained.At > 0 {
 		r.out.Drained(drained.At)
 	}
 	return nil
 }
 
-// look records what is there in the end.
+// settleWithin bounds how long look waits for two looks that agree.
+const settleWithin = 30 * time.Second
+
+// look records what is there in the end. It looks until two looks agree: a write that got no answer, or an owner that hears of a
+// deletion, may still be at work, and what is on its way must not pass for lost.
 func (r *run) look(ctx context.Context) error {
 	r.show(Progress{Stage: "look"})
-	finals, err := load.Observe(ctx, r.client, r.ops, r.Plan.Sample)
-	for _, f := range finals {
+	var last []history.Final
+	for deadline := r.clock.Now() + settleWithin; ; {
+		finals, err := load.Observe(ctx, r.client, r.ops, r.Plan.Sample)
+		if err != nil {
+			return err
+		}
+		if slices.Equal(finals, last) || r.clock.Now() > deadline {
+			break
+		}
+		last = finals
+	}
+	for _, f := range last {
 		r.out.Final(f)
 	}
-	return err
+	return nil
 }
 
 // cpu is the CPU time of all parts so far.
