@@ -103,7 +103,7 @@ func (b *bench) run(ctx context.Context) error {
 	for _, stack := range b.stacks {
 		found, h, err := b.runStack(ctx, experiment, stack, dir)
 		if err != nil {
-			return fmt.Errorf("%s: %w; what was recorded until then is in %s", stack, err, dir)
+			return fmt.Errorf("%s: %w%s", stack, err, leftBehind(dir, stack))
 		}
 		results.Stacks, histories[stack] = append(results.Stacks, found), h
 	}
@@ -116,6 +116,15 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	return b.tell(results, dir)
+}
+
+// leftBehind says where to look after a run that failed. Folders in which nothing was recorded are removed first.
+func leftBehind(dir, stack string) string {
+	_ = os.Remove(filepath.Join(dir, stack)) // fails unless it is empty
+	if os.Remove(dir) == nil {
+		return ""
+	}
+	return "; what was recorded until then is in " + dir
 }
 
 // tidy removes the databases of stacks that are not worth looking into: they are the largest part of what a run leaves behind.
@@ -156,7 +165,7 @@ func (b *bench) runStack(
 	})
 	show.end()
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
+		if ctx.Err() != nil { // whatever the step under way made of it
 			err = errors.New("interrupted")
 		}
 		return report.Stack{}, nil, err

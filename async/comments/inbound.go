@@ -3,28 +3,30 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"tandem/async/internal/bus"
+	blogv1 "tandem/proto/blog/v1"
 	eventv1 "tandem/proto/event/v1"
 	"tandem/shared/problem"
 	"tandem/shared/rules"
 	"tandem/shared/store"
 )
 
-// inboundSchema is what comments needs to know of others: which posts exist, and the verdicts that wait for word of a post.
+// inboundSchema is what comments needs to know of others: which posts exist; which comments wait for word of their post; and the
+// verdicts on these.
 const inboundSchema = `
 CREATE TABLE IF NOT EXISTS known_posts (post_id TEXT PRIMARY KEY) WITHOUT ROWID; -- deleted ones too
-CREATE TABLE IF NOT EXISTS held_verdicts (
+CREATE TABLE IF NOT EXISTS strays (
   comment_id TEXT PRIMARY KEY,
   post_id TEXT NOT NULL,
-  approved INTEGER NOT NULL,
-  reason TEXT NOT NULL
+  create_us INTEGER NOT NULL, -- Unix time in microseconds
+  approved INTEGER,           -- the verdict; NULL until there is one
+  reason TEXT
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS held_verdicts_of_post ON held_verdicts (post_id);
-CREATE INDEX IF NOT EXISTS comments_pending ON comments (create_us) WHERE status = 1; -- PENDING`
+CREATE INDEX IF NOT EXISTS strays_of_post ON strays (post_id);
+CREATE INDEX IF NOT EXISTS strays_oldest ON strays (create_us);`
 
 func (s *server) listen() {
 	bus.On(s.bus, bus.Posts, s.onPostCreated)
@@ -32,13 +34,14 @@ func (s *server) listen() {
 	bus.On(s.bus, bus.Verdicts, s.onCommentModerated)
 }
 
-// onPostCreated decides the comments that came before word of their post, and were moderated meanwhile.
+// onPostCreated decides the comments that came before word of their post, and were moderated meanwhile. The others are
+// decided when their verdict comes.
 func (s *server) onPostCreated(ctx context.Context, tx *store.Tx, event *eventv1.PostCreated) error {
 	if _, err := tx.Exec(`INSERT INTO known_posts (post_id) VALUES (?) ON CONFLICT DO NOTHING`, event.GetPostId()); err != nil {
 		return fmt.Errorf("note post: %w", err)
 	}
 	held, err := heldVerdicts(ctx, tx, event.GetPostId())
-	if err != nil || len(held) == 0 {
+	if err != nil {
 		return err
 	}
 	for _, v := range held {
@@ -46,7 +49,7 @@ func (s *server) onPostCreated(ctx context.Context, tx *store.Tx, event *eventv1
 			return err
 		}
 	}
-	_, err = tx.Exec(`DELETE FROM held_verdicts WHERE post_id = ?`, event.GetPostId())
+	_, err = tx.Exec(`DELETE FROM strays WHERE post_id = ?`, event.GetPostId())
 	return err
 }
 
@@ -54,24 +57,21 @@ func (s *server) onPostDeleted(_ context.Context, tx *store.Tx, event *eventv1.P
 	return store.CloseComments(tx, event.GetPostId())
 }
 
-// onCommentModerated decides a comment, if its post is known; else the verdict waits for word of the post.
+// onCommentModerated decides a comment, unless it waits for word of its post: then the verdict waits with it.
 func (s *server) onCommentModerated(ctx context.Context, tx *store.Tx, event *eventv1.CommentModerated) error {
-	var postID string
-	var known bool
-	err := store.QueryRow(ctx, tx, `SELECT post_id, EXISTS (SELECT 1 FROM known_posts k WHERE k.post_id = c.post_id)
-		FROM comments c WHERE id = ?`, event.GetCommentId()).Scan(&postID, &known)
-	if errors.Is(err, sql.ErrNoRows) {
-		// Each comment is stored before moderation can hear of it, so this one will not come.
+	held, err := tx.Exec(`UPDATE strays SET approved = ?, reason = ? WHERE comment_id = ?`,
+		event.GetApproved(), event.GetReason(), event.GetCommentId())
+	if err != nil {
+		return fmt.Errorf("hold verdict: %w", err)
+	}
+	if held > 0 {
+		return nil
+	}
+	err = s.decide(ctx, tx, event)
+	if problem.KindOf(err) == problem.NotFound {
+		// Somebody asked for a verdict before there was such a comment. If it comes, moderation says the verdict again.
 		return bus.Poison("a verdict on comment %s, which does not exist", event.GetCommentId())
 	}
-	if err != nil {
-		return fmt.Errorf("look up comment: %w", err)
-	}
-	if known {
-		return s.decide(ctx, tx, event)
-	}
-	_, err = tx.Exec(`INSERT INTO held_verdicts (comment_id, post_id, approved, reason) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, event.GetCommentId(), postID, event.GetApproved(), event.GetReason())
 	return err
 }
 
@@ -84,8 +84,20 @@ func (s *server) decide(ctx context.Context, tx *store.Tx, verdict *eventv1.Comm
 	return s.commentUpdated(ctx, tx, comment)
 }
 
+// noteStray has a new comment wait for word of its post, if there has been none.
+func noteStray(tx *store.Tx, c *blogv1.Comment) error {
+	_, err := tx.Exec(`INSERT INTO strays (comment_id, post_id, create_us) SELECT ?1, ?2, ?3
+		WHERE NOT EXISTS (SELECT 1 FROM known_posts WHERE post_id = ?2)`,
+		c.GetId(), c.GetPostId(), c.GetCreateTime().AsTime().UnixMicro())
+	if err != nil {
+		return fmt.Errorf("note that the post is unknown: %w", err)
+	}
+	return nil
+}
+
 func heldVerdicts(ctx context.Context, tx *store.Tx, postID string) ([]*eventv1.CommentModerated, error) {
-	rows, err := store.Query(ctx, tx, `SELECT comment_id, approved, reason FROM held_verdicts WHERE post_id = ?`, postID)
+	rows, err := store.Query(ctx, tx,
+		`SELECT comment_id, approved, reason FROM strays WHERE post_id = ? AND approved IS NOT NULL`, postID)
 	var held []*eventv1.CommentModerated
 	err = store.Each(rows, err, func(rows *sql.Rows) error {
 		v := &eventv1.CommentModerated{}
@@ -122,8 +134,8 @@ func (s *server) rejectOnce(ctx context.Context) error {
 	if heard.IsZero() || heard.After(before) {
 		return nil
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		strays, err := findStrays(ctx, tx, before)
+	return s.bus.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		strays, err := oldStrays(ctx, tx, before)
 		if err != nil {
 			return err
 		}
@@ -132,7 +144,7 @@ func (s *server) rejectOnce(ctx context.Context) error {
 			if err := s.decide(ctx, tx, verdict); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(`DELETE FROM held_verdicts WHERE comment_id = ?`, id); err != nil {
+			if _, err := tx.Exec(`DELETE FROM strays WHERE comment_id = ?`, id); err != nil {
 				return err
 			}
 		}
@@ -140,10 +152,10 @@ func (s *server) rejectOnce(ctx context.Context) error {
 	})
 }
 
-// findStrays returns some comments that were PENDING before a time, on posts that nobody has told of.
-func findStrays(ctx context.Context, tx *store.Tx, before time.Time) (ids []string, err error) {
-	rows, err := store.Query(ctx, tx, `SELECT id FROM comments c WHERE status = 1 AND create_us < ?
-		AND NOT EXISTS (SELECT 1 FROM known_posts k WHERE k.post_id = c.post_id) ORDER BY create_us LIMIT 100`, before.UnixMicro())
+// oldStrays returns some of the comments that have waited since before a time.
+func oldStrays(ctx context.Context, tx *store.Tx, before time.Time) (ids []string, err error) {
+	rows, err := store.Query(ctx, tx, `SELECT comment_id FROM strays WHERE create_us < ? ORDER BY create_us LIMIT 100`,
+		before.UnixMicro())
 	err = store.Each(rows, err, func(rows *sql.Rows) error {
 		ids = append(ids, "")
 		return rows.Scan(&ids[len(ids)-1])

@@ -29,6 +29,9 @@ func (s *server) CreateComment(ctx context.Context, req *blogv1.CreateCommentReq
 		if err := store.InsertComment(tx, comment); err != nil {
 			return nil, err
 		}
+		if err := noteStray(tx, comment); err != nil {
+			return nil, err
+		}
 		return &blogv1.CreateCommentResponse{Comment: comment}, s.commentCreated(ctx, tx, comment)
 	})
 }

@@ -26,30 +26,40 @@ func (s *server) listen() {
 
 func (s *server) onPostCreated(_ context.Context, tx *store.Tx, event *eventv1.PostCreated) error {
 	created := event.GetCreateTime().AsTime().UnixMicro()
-	if _, err := tx.Exec(`INSERT INTO posts (id, author, title, body, create_us, update_us, version)
+	changed, err := tx.Exec(`INSERT INTO posts (id, author, title, body, create_us, update_us, version)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		event.GetPostId(), event.GetAuthor(), event.GetTitle(), event.GetBody(), created, created, event.GetVersion()); err != nil {
+		event.GetPostId(), event.GetAuthor(), event.GetTitle(), event.GetBody(), created, created, event.GetVersion())
+	if err != nil {
 		return fmt.Errorf("apply PostCreated: %w", err)
 	}
-	tx.Effect(labv1.Aggregate_AGGREGATE_POST, event.GetPostId(), event.GetVersion())
+	shows(tx, changed, &labv1.Effect{Aggregate: labv1.Aggregate_AGGREGATE_POST, Id: event.GetPostId(), Version: event.GetVersion()})
 	return nil
 }
 
+// shows notes an effect if anything has changed.
+func shows(tx *store.Tx, changed int64, e *labv1.Effect) {
+	if changed > 0 {
+		tx.Effect(e.GetAggregate(), e.GetId(), e.GetVersion())
+	}
+}
+
 func (s *server) onPostUpdated(_ context.Context, tx *store.Tx, event *eventv1.PostUpdated) error {
-	if _, err := tx.Exec(`UPDATE posts SET title = ?, body = ?, update_us = ?, version = ? WHERE id = ? AND version < ?`,
+	changed, err := tx.Exec(`UPDATE posts SET title = ?, body = ?, update_us = ?, version = ? WHERE id = ? AND version < ?`,
 		event.GetTitle(), event.GetBody(), event.GetUpdateTime().AsTime().UnixMicro(), event.GetVersion(),
-		event.GetPostId(), event.GetVersion()); err != nil {
+		event.GetPostId(), event.GetVersion())
+	if err != nil {
 		return fmt.Errorf("apply PostUpdated: %w", err)
 	}
-	tx.Effect(labv1.Aggregate_AGGREGATE_POST, event.GetPostId(), event.GetVersion())
+	shows(tx, changed, &labv1.Effect{Aggregate: labv1.Aggregate_AGGREGATE_POST, Id: event.GetPostId(), Version: event.GetVersion()})
 	return nil
 }
 
 func (s *server) onPostDeleted(_ context.Context, tx *store.Tx, event *eventv1.PostDeleted) error {
-	if _, err := tx.Exec(`DELETE FROM posts WHERE id = ?`, event.GetPostId()); err != nil {
+	changed, err := tx.Exec(`DELETE FROM posts WHERE id = ?`, event.GetPostId())
+	if err != nil {
 		return fmt.Errorf("apply PostDeleted: %w", err)
 	}
-	tx.Effect(labv1.Aggregate_AGGREGATE_POST, event.GetPostId(), event.GetVersion())
+	shows(tx, changed, &labv1.Effect{Aggregate: labv1.Aggregate_AGGREGATE_POST, Id: event.GetPostId(), Version: event.GetVersion()})
 	return store.CloseComments(tx, event.GetPostId())
 }
 
@@ -66,20 +76,29 @@ func (s *server) onCommentCreated(_ context.Context, tx *store.Tx, event *eventv
 
 func (s *server) onCommentUpdated(_ context.Context, tx *store.Tx, event *eventv1.CommentUpdated) error {
 	status := store.Decision(event.GetApproved())
-	if _, err := tx.Exec(`UPDATE comments SET status = ?, reason = ?, update_us = ?, version = ? WHERE id = ?`,
-		status, event.GetReason(), event.GetUpdateTime().AsTime().UnixMicro(), event.GetVersion(), event.GetCommentId()); err != nil {
+	changed, err := tx.Exec(`UPDATE comments SET status = ?, reason = ?, update_us = ?, version = ? WHERE id = ?`,
+		status, event.GetReason(), event.GetUpdateTime().AsTime().UnixMicro(), event.GetVersion(), event.GetCommentId())
+	if err != nil {
 		return fmt.Errorf("apply CommentUpdated: %w", err)
 	}
-	tx.Effect(labv1.Aggregate_AGGREGATE_COMMENT, event.GetCommentId(), event.GetVersion())
+	shows(tx, changed, &labv1.Effect{
+		Aggregate: labv1.Aggregate_AGGREGATE_COMMENT, Id: event.GetCommentId(), Version: event.GetVersion(),
+	})
 	return store.CountComment(tx, event.GetPostId(), status, 1)
 }
 
 func (s *server) onAuthorFollowed(_ context.Context, tx *store.Tx, event *eventv1.AuthorFollowed) error {
-	_, err := store.CountSubscribers(tx, event.GetAuthor(), 1)
-	return err
+	return countSubscriber(tx, event.GetAuthor(), event.GetVersion(), 1)
 }
 
 func (s *server) onAuthorUnfollowed(_ context.Context, tx *store.Tx, event *eventv1.AuthorUnfollowed) error {
-	_, err := store.CountSubscribers(tx, event.GetAuthor(), -1)
-	return err
+	return countSubscriber(tx, event.GetAuthor(), event.GetVersion(), -1)
+}
+
+func countSubscriber(tx *store.Tx, author string, version, n int64) error {
+	if _, err := store.CountSubscribers(tx, author, n); err != nil {
+		return fmt.Errorf("count subscribers: %w", err)
+	}
+	tx.Effect(labv1.Aggregate_AGGREGATE_AUTHOR, author, version)
+	return nil
 }

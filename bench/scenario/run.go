@@ -158,6 +158,9 @@ func (r *run) preload(ctx context.Context) error {
 		Client: r.client, Effects: r.effects, Operations: ops, Timeout: time.Minute,
 		Progress: func(pending int) { r.show(Progress{Stage: "preload", Done: len(ops) - pending, Total: len(ops)}) },
 	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if drained.At == 0 {
 		return fmt.Errorf("preload: %d of %d writes do not show on query's pages; see the logs in %s",
 			len(drained.Pending), len(ops), filepath.Join(r.lab.Cluster.Dir, "logs"))
@@ -195,6 +198,9 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 		Schedule: r.Schedule, Client: r.client, Clock: r.clock, Start: start,
 		OnDone: func(o *history.Operation) {
 			r.out.Complete(o)
+			if err := r.out.Err(); err != nil { // a run that is not recorded is for nothing
+				cancel(err)
+			}
 			r.showLoad(o, &done, &failed)
 		},
 	})
@@ -293,10 +299,11 @@ func (r *run) look(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if slices.Equal(finals, last) || r.clock.Now() > deadline {
+		settled := slices.Equal(finals, last)
+		last = finals
+		if settled || r.clock.Now() > deadline {
 			break
 		}
-		last = finals
 	}
 	for _, f := range last {
 		r.out.Final(f)

@@ -118,6 +118,9 @@ func (f *Flags) OpenStore(ctx context.Context, onCommit func([]*labv1.Effect), s
 	})
 }
 
+// maxHeaders bounds the metadata of a call, in bytes. grpc-go would take 16 MiB, which the limit on messages does not cover.
+const maxHeaders = 16 << 10
+
 // Server is a gRPC server with everything on that a user of the lab expects.
 type Server struct {
 	*grpc.Server
@@ -144,6 +147,7 @@ func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Serv
 	s.Server = grpc.NewServer(append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(rules.MaxRequest),
 		grpc.MaxSendMsgSize(rules.MaxReply),
+		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.ChainUnaryInterceptor(s.answer),
 		grpc.ChainStreamInterceptor(s.stream),
 		// Clients may ping as often as grpc-go lets them (10 s), also between calls.
@@ -187,18 +191,18 @@ func (s *Server) Serve(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- s.Server.Serve(s.listener) }()
 	s.announce()
+	var failed error
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
+		failed = fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
 	case <-workCtx.Done():
 	case <-ctx.Done():
 	}
 	s.drain()
-	err := <-served // nil after a stop
 	stopWork()
-	err = errors.Join(err, work.Wait())
+	failed = errors.Join(failed, work.Wait())
 	s.log.Info("stopped")
-	return err
+	return failed
 }
 
 // announce tells health checks and the log that calls are welcome.
@@ -223,10 +227,16 @@ func (s *Server) drain() {
 	case <-drained:
 	case <-time.After(s.flags.drainTimeout):
 		s.log.Warn("calls under way were cut off", "drain_timeout", s.flags.drainTimeout.String())
-		s.Stop()
-		<-drained
+		go s.Stop() // it too waits for handlers, and one that ignores its context may never return
+		select {
+		case <-drained:
+		case <-time.After(lastWords):
+		}
 	}
 }
+
+// lastWords is how long calls that were cut off may take to notice.
+const lastWords = time.Second
 
 // CancelAtEOF calls cancel once r ends. Who starts a service keeps the other end of its standard input open: when that
 // process dies, however it dies, the service stops.

@@ -204,6 +204,25 @@ func TestDrainLetsACallFinish(t *testing.T) {
 	require.NotContains(t, r.log.String(), "cut off")
 }
 
+func TestStopsAlthoughAHandlerIgnoresItsContext(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := start(t, &handler{get: func(context.Context, *blogv1.GetPostRequest) (*blogv1.GetPostResponse, error) {
+		close(entered)
+		<-release // as a caller without a deadline waits for a peer that is paused
+		return &blogv1.GetPostResponse{}, nil
+	}}, "--drain-timeout", "50ms")
+	answered := make(chan error, 1)
+	go func() {
+		_, err := r.get(testContext(t), "a")
+		answered <- err
+	}()
+	<-entered
+	r.stop()
+	require.Less(t, r.waitStopped(t), 5*time.Second)
+	close(release)
+	<-answered
+}
+
 func TestDrainCutsOffAfterItsTimeout(t *testing.T) {
 	entered := make(chan struct{})
 	r := start(t, &handler{get: func(ctx context.Context, _ *blogv1.GetPostRequest) (*blogv1.GetPostResponse, error) {

@@ -37,7 +37,7 @@ func Subscribe(tx *Tx, author, follower string) (s Standing, changed bool, err e
 	if err != nil {
 		return Standing{}, false, err
 	}
-	s, err = CountSubscribers(tx, author, n)
+	s, err = count(tx, author, n)
 	return s, n == 1, err
 }
 
@@ -47,24 +47,29 @@ func Unsubscribe(tx *Tx, author, follower string) (s Standing, changed bool, err
 	if err != nil {
 		return Standing{}, false, err
 	}
-	s, err = CountSubscribers(tx, author, -n)
+	s, err = count(tx, author, -n)
 	return s, n == 1, err
 }
 
-// CountSubscribers adds n to an author's subscribers and returns how the author stands then; n = 0 changes nothing.
-func CountSubscribers(tx *Tx, author string, n int64) (Standing, error) {
+// count changes an author's count by what has changed, if anything has.
+func count(tx *Tx, author string, n int64) (Standing, error) {
 	if n == 0 {
 		return GetStanding(context.Background(), tx, author)
 	}
+	s, err := CountSubscribers(tx, author, n)
+	if err == nil {
+		tx.Effect(labv1.Aggregate_AGGREGATE_AUTHOR, author, s.Version)
+	}
+	return s, err
+}
+
+// CountSubscribers adds n to an author's subscribers and returns how the author stands then.
+func CountSubscribers(tx *Tx, author string, n int64) (Standing, error) {
 	var s Standing
 	err := tx.queryRow(context.Background(), `INSERT INTO authors (author, subscribers, version) VALUES (?, ?, 1)
 		ON CONFLICT (author) DO UPDATE SET subscribers = subscribers + excluded.subscribers, version = version + 1
 		RETURNING subscribers, version`, author, n).Scan(&s.Subscribers, &s.Version)
-	if err != nil {
-		return Standing{}, err
-	}
-	tx.Effect(labv1.Aggregate_AGGREGATE_AUTHOR, author, s.Version)
-	return s, nil
+	return s, err
 }
 
 // GetStanding returns how an author stands; an author whom nobody ever followed stands at zero.

@@ -153,6 +153,7 @@ func (b *Bus) createTopics(ctx context.Context) error {
 	for _, topic := range b.topics() {
 		request.Topics = append(request.Topics, kafka.TopicConfig{
 			Topic: topic, NumPartitions: Partitions, ReplicationFactor: -1, // the broker's own default
+			ConfigEntries: topicConfig(topic),
 		})
 	}
 	return b.retry(ctx, "create topics", func(ctx context.Context) error {
@@ -168,6 +169,20 @@ func (b *Bus) createTopics(ctx context.Context) error {
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// topicConfig keeps events for ever: a read model is rebuilt from the first one. The dead-letter topic takes larger records than
+// the others, because a dead letter is the event and its reason.
+func topicConfig(topic string) []kafka.ConfigEntry {
+	config := []kafka.ConfigEntry{
+		{ConfigName: "cleanup.policy", ConfigValue: "delete"},
+		{ConfigName: "retention.ms", ConfigValue: "-1"},
+		{ConfigName: "retention.bytes", ConfigValue: "-1"},
+	}
+	if topic == DeadLetter {
+		config = append(config, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: "2097152"})
+	}
+	return config
 }
 
 // topics are all that the service uses, each once: Kafka refuses a request that names one twice.

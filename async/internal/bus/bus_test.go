@@ -267,10 +267,44 @@ func TestUnreadableEventsArePoison(t *testing.T) {
 	unheard := row{topic: Subscriptions, key: []byte("ada"), headers: []kafka.Header{
 		{Key: headerID, Value: []byte("2")}, {Key: headerType, Value: []byte("event.v1.FromTheFuture")},
 	}}
-	require.NoError(t, p.bus.send(t.Context(), []row{junk, bare, unheard}))
+	tombstone := row{topic: Subscriptions, key: []byte("ada"), headers: junk.headers}
+	require.NoError(t, p.bus.send(t.Context(), []row{junk, bare, unheard, tombstone}))
 	p.publish("ada", "two")
 	p.eventuallyHeard("one", "two")
-	require.Eventually(t, func() bool { return len(records(t, b, DeadLetter)) == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(records(t, b, DeadLetter)) == 3 }, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestPoisonWithoutKey(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	p := newPeer(t, b, t.TempDir()).run()
+	p.publish("ada", "one")
+	p.eventuallyHeard("one")
+	require.NoError(t, p.bus.send(t.Context(), []row{{topic: Subscriptions, value: []byte("hello")}}))
+	require.Eventually(t, func() bool { return len(records(t, b, DeadLetter)) == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Empty(t, records(t, b, DeadLetter)[0].Key)
+}
+
+// TestNotInTouchWhileAnEventIsStuck: what is behind the stuck event has not been heard, however well the broker answers.
+func TestNotInTouchWhileAnEventIsStuck(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	p := newPeer(t, b, t.TempDir(), "--level", "idempotent").run()
+	require.Eventually(t, func() bool { return !p.bus.InTouchSince(Subscriptions).IsZero() }, 5*time.Second, 5*time.Millisecond)
+	p.publish("ada", "poison")
+	require.Eventually(t, func() bool { return p.bus.InTouchSince(Subscriptions).IsZero() }, 5*time.Second, 5*time.Millisecond)
+}
+
+func TestOnlyATraceparentIsHandedOn(t *testing.T) {
+	for value, want := range map[string]bool{
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01": true,
+		"": false, "hello": false,
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0Z":  false,
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-011": false,
+		"00x0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01":  false,
+	} {
+		require.Equal(t, want, isTraceparent(value), value)
+	}
 }
 
 func TestPoisonBlocksThePartitionBelowDeadLetter(t *testing.T) {
@@ -291,7 +325,7 @@ func TestZombieIsFenced(t *testing.T) {
 	p.eventuallyHeard("one")
 	zombie := p.bus.partitions[partition{Subscriptions, partitionOf([]byte("ada"))}]
 	stale := &progress{partition: zombie.partition, next: 0} // woke up where it fell asleep
-	again := message{offset: 0, headers: []kafka.Header{
+	again := message{offset: 0, value: []byte{0x0a, 0x01, 'a'}, headers: []kafka.Header{
 		{Key: headerID, Value: []byte("other")}, {Key: headerType, Value: []byte("event.v1.AuthorFollowed")},
 	}}
 	require.ErrorIs(t, p.bus.applyAll(t.Context(), stale, []message{again}), errFenced)

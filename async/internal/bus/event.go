@@ -80,10 +80,26 @@ func traceparent(ctx context.Context) string {
 	if trace, ok := ctx.Value(traceKey{}).(string); ok {
 		return trace
 	}
-	if values := metadata.ValueFromIncomingContext(ctx, headerTrace); len(values) > 0 {
+	if values := metadata.ValueFromIncomingContext(ctx, headerTrace); len(values) > 0 && isTraceparent(values[0]) {
 		return values[0]
 	}
 	return ""
+}
+
+// isTraceparent tells whether a value has the form of W3C Trace Context, version 00. Anything else that a client sends must not
+// get into the log.
+func isTraceparent(value string) bool {
+	const form = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx"
+	if len(value) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		c := value[i]
+		if isHex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'; form[i] == 'x' && !isHex || form[i] != 'x' && c != form[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // header returns the value of a header, or "".

@@ -39,7 +39,8 @@ type partition struct {
 // progress is how far one partition has been applied.
 type progress struct {
 	partition
-	next int64 // offset; its consumer's alone
+	next int64 // offset; its consumer's alone, as is end
+	end  int64 // offset behind the last record, as the broker told last
 
 	mu            sync.Mutex
 	caughtUpSince time.Time // zero while behind or out of touch
@@ -74,6 +75,9 @@ func On[M any, E interface {
 	name := string(E(new(M)).ProtoReflect().Descriptor().FullName())
 	b.routes[topic][name] = func(ctx context.Context, tx *store.Tx, value []byte) error {
 		event := E(new(M))
+		if len(value) == 0 { // a tombstone, which would be read as an event with nothing in it
+			return Poison("a %s without content", name)
+		}
 		if err := proto.Unmarshal(value, event); err != nil {
 			return Poison("not a %s: %v", name, err)
 		}
@@ -103,7 +107,14 @@ func (b *Bus) consume(ctx context.Context, p *progress) {
 			continue
 		}
 		// What is applied is applied whole or not at all, so an error here means only that ctx has ended.
-		_ = b.retry(ctx, "apply "+p.topic, func(context.Context) error { return b.apply(ctx, p, batch) })
+		_ = b.retry(ctx, "apply "+p.topic, func(context.Context) error {
+			err := b.apply(ctx, p, batch)
+			if err != nil {
+				p.behind()
+			}
+			return err
+		})
+		p.keepUp()
 	}
 }
 
@@ -147,7 +158,10 @@ func (b *Bus) fetch(ctx context.Context, p *progress) ([]message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s/%d at %d: %w", p.topic, p.number, p.next, err)
 	}
-	p.note(batch, response.HighWatermark)
+	p.end = response.HighWatermark
+	if len(batch) == 0 {
+		p.keepUp()
+	}
 	return batch, nil
 }
 
@@ -203,10 +217,8 @@ func (b *Bus) apply(ctx context.Context, p *progress, batch []message) error {
 // applyAll applies events, and stores that they were applied, in one transaction. (Below level Idempotent it is two, and what
 // comes twice is applied twice.)
 func (b *Bus) applyAll(ctx context.Context, p *progress, batch []message) error {
-	ctx, noted := withNotes(ctx)
 	next := batch[len(batch)-1].offset + 1
-	err := b.db.Write(ctx, func(tx *store.Tx) error {
-		noted.events = nil // of an attempt before
+	err := b.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, m := range batch {
 			if err := b.applyOne(ctx, tx, p, m); err != nil {
 				return err
@@ -219,11 +231,6 @@ func (b *Bus) applyAll(ctx context.Context, p *progress, batch []message) error 
 	})
 	if err != nil {
 		return err
-	}
-	if b.flags.Level == Direct {
-		if err := b.send(ctx, noted.events); err != nil {
-			b.log.Error("event lost: applied, but what follows from it was not published", "err", err.Error())
-		}
 	}
 	if b.flags.Level < Idempotent {
 		if err := b.db.Write(ctx, func(tx *store.Tx) error { return p.advance(tx, next) }); err != nil {
@@ -293,13 +300,9 @@ func (b *Bus) putAside(ctx context.Context, p *progress, m message, poison *Pois
 	return nil
 }
 
-// note keeps whether the partition has been read to its end.
-func (p *progress) note(batch []message, end int64) {
-	next := p.next
-	if len(batch) > 0 {
-		next = batch[len(batch)-1].offset + 1
-	}
-	if next < end {
+// keepUp keeps whether the partition has been applied to its end.
+func (p *progress) keepUp() {
+	if p.next < p.end {
 		p.behind()
 		return
 	}

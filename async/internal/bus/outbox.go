@@ -20,8 +20,8 @@ const outboxSchema = `
 CREATE TABLE IF NOT EXISTS outbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   aggregatetype TEXT NOT NULL, -- the topic
-  aggregateid BLOB NOT NULL,   -- the key
-  payload BLOB NOT NULL,
+  aggregateid BLOB,            -- the key; a dead letter of somebody else's may have none
+  payload BLOB,
   headers BLOB NOT NULL        -- JSON: the id, the type and the trace context are in here
 );`
 
@@ -94,10 +94,30 @@ func (b *Bus) publishAfterCall(
 	if err != nil {
 		return nil, err
 	}
-	if err := b.send(ctx, noted.events); err != nil {
+	if err := b.sendInTime(ctx, noted.events); err != nil {
 		return nil, problem.New(problem.Unavailable, "stored, but not published", err)
 	}
 	return reply, nil
+}
+
+// Write runs fn in a transaction that no request asked for: an event that is applied, or a service's own housekeeping. What fn
+// publishes is published like that of a request; at level Direct it is lost if that fails, as nobody is there to be told.
+func (b *Bus) Write(ctx context.Context, fn func(context.Context, *store.Tx) error) error {
+	ctx, noted := withNotes(ctx)
+	if err := b.db.Write(ctx, func(tx *store.Tx) error { return fn(ctx, tx) }); err != nil {
+		return err
+	}
+	if err := b.sendInTime(ctx, noted.events); err != nil {
+		b.log.Error("event lost: its cause is stored, and it was not published", "err", err.Error())
+	}
+	return nil
+}
+
+// sendInTime is send for what nothing sends again: it must not wait for a broker that says nothing.
+func (b *Bus) sendInTime(ctx context.Context, events []row) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return b.send(ctx, events)
 }
 
 // send publishes events, in order per key, each partition in one request. An error means that some may be published and some

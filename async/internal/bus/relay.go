@@ -35,7 +35,8 @@ func (b *Bus) relay(ctx context.Context) {
 			return // ctx has ended; the batch waits for the next start
 		}
 		last := batch[len(batch)-1].seq
-		_ = b.retry(ctx, "clear outbox", func(ctx context.Context) error { return b.sent(ctx, last) })
+		// Also if the service is being stopped just now: what is published need not be published again.
+		_ = b.retry(ctx, "clear outbox", func(context.Context) error { return b.sent(context.WithoutCancel(ctx), last) })
 	}
 }
 

@@ -35,7 +35,8 @@ const (
 // Limits that hold for every service of blog.v1:
 //   - A request is at most 64 KiB; a larger one fails with RESOURCE_EXHAUSTED.
 //   - A reply is at most 4 MiB.
-//   - Every write carries a request_id (AIP-155): a UUID in its 36-character form, chosen by the client. The same id sent
+//   - Ids are UUIDs of 36 characters, in lower case. Texts must be UTF-8 and hold more than white space.
+//   - Every write carries a request_id (AIP-155): a UUID chosen by the client. The same id sent
 //     again to the same RPC returns the first result and changes nothing. The same id sent to another RPC of the same
 //     service fails with INVALID_ARGUMENT. Ids are remembered for as long as the service keeps its data.
 //   - Bad input fails with INVALID_ARGUMENT and google.rpc.BadRequest naming each field, and nothing is stored.
@@ -126,7 +127,8 @@ func (c *postsServiceClient) ListPosts(ctx context.Context, in *ListPostsRequest
 // Limits that hold for every service of blog.v1:
 //   - A request is at most 64 KiB; a larger one fails with RESOURCE_EXHAUSTED.
 //   - A reply is at most 4 MiB.
-//   - Every write carries a request_id (AIP-155): a UUID in its 36-character form, chosen by the client. The same id sent
+//   - Ids are UUIDs of 36 characters, in lower case. Texts must be UTF-8 and hold more than white space.
+//   - Every write carries a request_id (AIP-155): a UUID chosen by the client. The same id sent
 //     again to the same RPC returns the first result and changes nothing. The same id sent to another RPC of the same
 //     service fails with INVALID_ARGUMENT. Ids are remembered for as long as the service keeps its data.
 //   - Bad input fails with INVALID_ARGUMENT and google.rpc.BadRequest naming each field, and nothing is stored.
