@@ -15,6 +15,8 @@ type table struct {
 	lead   []string
 	heads  []string
 	rows   [][]string
+	// paint colours the cell of a row; nil for none.
+	paint func(row, cell string) string
 }
 
 func (r *Results) newTable(title string, lead, heads []string) *table {
@@ -26,6 +28,9 @@ func (r *Results) newTable(title string, lead, heads []string) *table {
 }
 
 func (t *table) add(lead, cells []string) { t.rows = append(t.rows, append(lead, cells...)) }
+
+// width is how many columns a line may have, so that it fits on a projected terminal.
+const width = 120
 
 // gap stands before each stack's columns, so that the eye sees where one stack ends.
 const gap = " │"
@@ -98,17 +103,30 @@ func (t *table) line(row []string, widths []int) string {
 		if (i-len(t.lead))%len(t.heads) == 0 {
 			b.WriteString(dim().Render(gap))
 		}
-		b.WriteString("  " + space + paint(cell))
+		b.WriteString("  " + space + t.painted(row[0], cell))
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// wrapped breaks a text into lines of the report's width; those after the first are indented.
+func wrapped(text, indent string) string {
+	lines := lipgloss.Wrap(text, width-len(indent), "")
+	return strings.ReplaceAll(lines, "\n", "\n"+indent)
 }
 
 func title(text string) string { return lipgloss.NewStyle().Bold(true).Underline(true).Render(text) }
 
 func dim() lipgloss.Style { return lipgloss.NewStyle().Faint(true) }
 
-// paint marks what a reader looks for first: what did not work at all, and what surprises.
-func paint(cell string) string {
+func (t *table) painted(row, cell string) string {
+	if t.paint == nil {
+		return cell
+	}
+	return t.paint(row, cell)
+}
+
+// paintAvailability marks what a reader looks for first: what did not work at all, and what surprises.
+func paintAvailability(_, cell string) string {
 	switch {
 	case strings.HasSuffix(cell, "!"):
 		return lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Yellow).Render(cell)

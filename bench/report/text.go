@@ -14,20 +14,7 @@ import (
 
 // Print writes the tables. Colours go only to a terminal that wants them, and never say anything that the text does not.
 func (r *Results) Print(w io.Writer) error {
-	parts := []string{r.heading(), r.verdicts()}
-	if short := r.summary(); short != "" {
-		parts = append(parts, short)
-	}
-	if r.NotComparable == "" {
-		parts = append(parts, r.tables()...)
-	} else {
-		parts = append(parts, "The two stacks are not set side by side: "+r.NotComparable)
-		for _, s := range r.Stacks {
-			alone := *r
-			alone.Stacks = []Stack{s}
-			parts = append(parts, alone.tables()...)
-		}
-	}
+	parts := append([]string{r.heading(), r.answer()}, r.tables()...)
 	_, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n"))
 	if err != nil {
 		return fmt.Errorf("print the results: %w", err)
@@ -35,33 +22,64 @@ func (r *Results) Print(w io.Writer) error {
 	return nil
 }
 
-// PrintChecks writes what the checker says, without the measures.
+// PrintChecks writes the verdicts and the measures, without what the run was done with.
 func (r *Results) PrintChecks(w io.Writer) error {
-	if _, err := lipgloss.Fprintln(w, r.verdicts()+"\n\n"+r.account()); err != nil {
+	parts := append([]string{r.answer()}, r.tables()...)
+	if _, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n")); err != nil {
 		return fmt.Errorf("print the verdicts: %w", err)
 	}
 	return nil
 }
 
+// PrintAnswer writes the verdicts and the summary alone.
+func (r *Results) PrintAnswer(w io.Writer) error {
+	if _, err := lipgloss.Fprintln(w, r.answer()); err != nil {
+		return fmt.Errorf("print the answer: %w", err)
+	}
+	return nil
+}
+
+// answer is what most readers look for.
+func (r *Results) answer() string {
+	if short := r.summary(); short != "" {
+		return r.verdicts() + "\n\n" + short
+	}
+	return r.verdicts()
+}
+
+// tables are those of both stacks side by side or, if they may not be compared, one stack after the other.
 func (r *Results) tables() []string {
-	return []string{r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs()}
+	if r.NotComparable == "" {
+		return []string{r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs()}
+	}
+	parts := []string{wrapped("The two stacks are not set side by side: "+r.NotComparable, "")}
+	for _, s := range r.Stacks {
+		alone := *r
+		alone.Stacks, alone.NotComparable = []Stack{s}, ""
+		parts = append(parts, alone.tables()...)
+	}
+	return parts
 }
 
 func (r *Results) heading() string {
 	p, m := r.Settings.Plan, r.Machine
 	return title("Tandem: the same app with gRPC calls (sync) and with Kafka events (async)") + "\n" +
-		fmt.Sprintf("%s · seed %d · %.0f operations/s for %v · deadline %v · sync level %s · async level %s, acks %s\n",
-			r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline, r.Settings.SyncLevel,
-			r.Settings.AsyncLevel, r.Settings.Acks) +
-		fmt.Sprintf("%s · %s, %d cores, %s · %s · broker: %s", m.OS, m.CPU, m.Cores, size(m.Memory), m.Go, r.Settings.Broker)
+		fmt.Sprintf("%s · seed %d · %.0f operations/s for %v · deadline %v\n",
+			r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline) +
+		wrapped(fmt.Sprintf("sync level %s · async level %s, acks %s · broker: %s",
+			r.Settings.SyncLevel, r.Settings.AsyncLevel, r.Settings.Acks, r.Settings.Broker), "") + "\n" +
+		wrapped(fmt.Sprintf("%s · %s, %d cores, %s · %s", m.OS, m.CPU, m.Cores, size(m.Memory), m.Go), "")
 }
+
+// reasonIndent puts the reasons under the verdict.
+const reasonIndent = "         "
 
 func (r *Results) verdicts() string {
 	lines := []string{title("Verdict")}
 	for _, s := range r.Stacks {
 		lines = append(lines, fmt.Sprintf("  %-6s %s", s.Stack, verdictStyle(s.Check.Verdict).Render(strings.ToUpper(string(s.Check.Verdict)))))
 		for _, reason := range s.Check.Reasons {
-			lines = append(lines, "         "+reason)
+			lines = append(lines, reasonIndent+wrapped(reason, reasonIndent))
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -136,6 +154,7 @@ func (r *Results) blastRadius() string {
 		victims = append(victims, short(v))
 	}
 	t := r.newTable("Blast radius: availability of each operation, %, while a part (column) is killed", []string{"operation"}, victims)
+	t.paint = paintAvailability
 	surprises := 0
 	for _, op := range append(r.ops(true), r.ops(false)...) {
 		t.add([]string{op}, r.eachStack(func(s Stack) (cells []string) {
@@ -149,11 +168,7 @@ func (r *Results) blastRadius() string {
 			return cells
 		}))
 	}
-	note := "Every cell is within 5 points of what the dependency graph predicts."
-	if surprises > 0 {
-		note = fmt.Sprintf("! marks the %d cells that are more than 5 points away from what the dependency graph predicts.", surprises)
-	}
-	return t.String() + "\n" + note + "\n" + none + ": no such part, or no such operation in that time."
+	return t.String() + "\n" + surpriseNote(surprises) + "\n" + none + ": no such part, or no such operation in that time."
 }
 
 // fault returns the figures of the fault of the plan's victim i; nil if there are none, or the stack has no such part.
@@ -162,6 +177,13 @@ func (s *Stack) fault(i int) *measure.Fault {
 		return nil
 	}
 	return &s.Figures.Faults[i]
+}
+
+func surpriseNote(n int) string {
+	if n == 0 {
+		return "No cell with at least 5 samples is more than 5 points away from what the dependency graph predicts."
+	}
+	return fmt.Sprintf("! marks what is more than 5 points away from what the dependency graph predicts: %d of the cells.", n)
 }
 
 func blastCell(s Stack, victim int, op string) (text string, surprise bool) {
@@ -250,7 +272,7 @@ func (r *Results) costs() string {
 		if s.Figures.Load.SteadyRate == nil {
 			return []string{none}
 		}
-		return []string{fmt.Sprintf("%.0f of %.0f", *s.Figures.Load.SteadyRate, s.Figures.Load.OfferedRate)}
+		return []string{fmt.Sprintf("%.1f of %g", *s.Figures.Load.SteadyRate, s.Figures.Load.OfferedRate)}
 	}))
 	t.add([]string{"CPU for 1,000 operations, all processes"}, r.eachStack(func(s Stack) []string {
 		return []string{duration(s.Cost.CPUPerThousand)}
@@ -292,10 +314,16 @@ func share(a measure.Availability) string {
 	if a.Share == nil {
 		return none
 	}
-	if *a.Share == 1 {
-		return "100"
+	p := 100 * *a.Share
+	switch {
+	case p == 0 || p == 100:
+		return fmt.Sprintf("%.0f", p)
+	case p < 0.1:
+		return "<0.1"
+	case p > 99.9:
+		return ">99.9"
 	}
-	return fmt.Sprintf("%.1f", 100**a.Share)
+	return fmt.Sprintf("%.1f", p)
 }
 
 func span(ms *float64) string {
@@ -312,7 +340,14 @@ func duration(d time.Duration) string {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
 	}
-	return d.Round(10 * time.Millisecond).String()
+	s := d.Seconds()
+	switch {
+	case s < 10:
+		return fmt.Sprintf("%.2fs", s)
+	case s < 100:
+		return fmt.Sprintf("%.1fs", s)
+	}
+	return fmt.Sprintf("%.0fs", s)
 }
 
 func size(n int64) string {
