@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ func newBench() *cobra.Command {
 		Args:      arguments(oneStackOrBoth),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.stacks, b.stdout, b.stderr = stacksOf(args), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			if err := b.plan.Check(); err != nil {
+			if err := errors.Join(checkName(b.name), b.plan.Check()); err != nil {
 				return usageError(cmd, err)
 			}
 			return b.run(cmd.Context())
@@ -92,9 +93,9 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	dir := filepath.Join(b.results, start.Format("20060102-150405")+"-"+b.name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the folder of the results: %w", err)
+	dir, err := newFolder(b.results, start.Format("20060102-150405")+"-"+b.name)
+	if err != nil {
+		return fmt.Errorf("make the folder of the results: %w; choose another with --results", err)
 	}
 	results := &report.Results{
 		Schema: report.Schema, Name: b.name, Start: start, Settings: b.settings(), Machine: report.ThisMachine(),
@@ -116,6 +117,28 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	return b.tell(results, dir)
+}
+
+// checkName refuses what cannot end the name of a folder.
+func checkName(name string) error {
+	if name == "" || strings.ContainsAny(name, `/\`) {
+		return fmt.Errorf("name %q: use one that can be part of a folder's name", name)
+	}
+	return nil
+}
+
+// newFolder makes a folder that was not there before. Of two runs that begin within a second the later one gets a number.
+func newFolder(parent, name string) (string, error) {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(parent, name)
+	err := os.Mkdir(dir, 0o755)
+	for n := 2; errors.Is(err, fs.ErrExist); n++ {
+		dir = filepath.Join(parent, fmt.Sprintf("%s-%d", name, n))
+		err = os.Mkdir(dir, 0o755)
+	}
+	return dir, err
 }
 
 // leftBehind says where to look after a run that failed. Folders in which nothing was recorded are removed first.
@@ -161,7 +184,7 @@ func (b *bench) runStack(
 	path := filepath.Join(config.Dir, historyName)
 	show := newProgress(b.stderr, stack)
 	cost, err := e.Run(ctx, scenario.Lab{
-		Cluster: config, History: path, Show: show.update, Log: slog.New(slog.NewTextHandler(b.stderr, nil)),
+		Cluster: config, History: path, Show: show.update, Log: slog.New(slog.NewTextHandler(show.aside(), nil)),
 	})
 	show.end()
 	if err != nil {
@@ -187,6 +210,9 @@ func (b *bench) tell(results *report.Results, dir string) error {
 	if err := pointLatest(b.results, dir); err != nil {
 		fmt.Fprintf(b.stderr, "tandem: %v\n", err)
 	}
+	if err := b.remind(results); err != nil {
+		return err
+	}
 	fmt.Fprintf(b.stderr, "\nEverything is in %s\n", dir)
 	return verdictError(results)
 }
@@ -198,6 +224,15 @@ func (b *bench) print(results *report.Results) error {
 	enc := json.NewEncoder(b.stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(results)
+}
+
+// remind prints the answer once more where the tables have pushed it off the screen.
+func (b *bench) remind(results *report.Results) error {
+	if b.asJSON || !isTerminal(b.stdout) {
+		return nil
+	}
+	fmt.Fprintln(b.stdout)
+	return results.PrintAnswer(b.stdout)
 }
 
 // pointLatest makes <results>/latest a link to the folder of the newest run.
@@ -218,98 +253,4 @@ func verdictError(results *report.Results) error {
 	default:
 		return &exitError{exitUnknown, errors.New("this run does not allow a verdict: the reasons are under Verdict")}
 	}
-}
-
-// progress shows how far a run is: one line that changes on a terminal, a line per step elsewhere.
-type progress struct {
-	out     io.Writer
-	stack   string
-	moving  bool
-	updates chan scenario.Progress
-	ended   chan struct{}
-}
-
-func newProgress(out io.Writer, stack string) *progress {
-	p := &progress{
-		out: out, stack: stack, moving: isTerminal(out), updates: make(chan scenario.Progress, 1), ended: make(chan struct{}),
-	}
-	go p.show()
-	return p
-}
-
-// update takes the newest state, and drops one that was not shown in time.
-func (p *progress) update(state scenario.Progress) {
-	for {
-		select {
-		case p.updates <- state:
-			return
-		default:
-		}
-		select {
-		case <-p.updates: // older
-		default:
-		}
-	}
-}
-
-// end shows the last state and returns when nothing more is written.
-func (p *progress) end() {
-	close(p.updates)
-	<-p.ended
-}
-
-// show writes the states, a few a second.
-func (p *progress) show() {
-	defer close(p.ended)
-	var last scenario.Progress
-	var shown time.Time
-	for state := range p.updates {
-		news := state.Stage != last.Stage || state.Down != last.Down
-		if !news && (!p.moving || time.Since(shown) < 200*time.Millisecond) {
-			continue
-		}
-		last, shown = state, time.Now()
-		if p.moving {
-			fmt.Fprintf(p.out, "\r\x1b[K%s", p.text(state))
-		} else {
-			fmt.Fprintln(p.out, p.text(state))
-		}
-	}
-	if p.moving {
-		fmt.Fprint(p.out, "\r\x1b[K")
-	}
-}
-
-func (p *progress) text(s scenario.Progress) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-5s  %s", p.stack, stageName(s.Stage))
-	if s.Total > 0 {
-		fmt.Fprintf(&b, "  %3d %% of %d", 100*s.Done/s.Total, s.Total)
-	}
-	if s.Stage == "load" {
-		fmt.Fprintf(&b, "  %d not OK", s.Failed)
-	}
-	if s.Waiting > 0 {
-		fmt.Fprintf(&b, "  %d writes do not show yet", s.Waiting)
-	}
-	if s.Down != "" {
-		fmt.Fprintf(&b, "  %s is killed", s.Down)
-	}
-	return b.String()
-}
-
-func stageName(stage string) string {
-	switch stage {
-	case "start":
-		return "starting"
-	case "preload":
-		return "filling"
-	case "load":
-		return "under load"
-	case "drain":
-		return "waiting for the last effects"
-	case "look":
-		return "looking at what is there"
-	}
-	return stage
 }

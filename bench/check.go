@@ -22,6 +22,8 @@ type rejudged struct {
 	Stack   string         `json:"stack"`
 	Figures measure.Report `json:"figures"`
 	Check   check.Result   `json:"check"`
+
+	history *history.History
 }
 
 func newCheck() *cobra.Command {
@@ -63,7 +65,9 @@ func rejudge(path string) ([]rejudged, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, rejudged{History: p, Stack: h.Header.Stack, Figures: measure.Measure(h), Check: check.Check(h)})
+		found = append(found, rejudged{
+			History: p, Stack: h.Header.Stack, Figures: measure.Measure(h), Check: check.Check(h), history: h,
+		})
 	}
 	return found, nil
 }
@@ -98,6 +102,17 @@ func asResults(found []rejudged) *report.Results {
 	r := &report.Results{}
 	for _, f := range found {
 		r.Stacks = append(r.Stacks, report.Stack{Stack: f.Stack, History: f.History, Figures: f.Figures, Check: f.Check})
+	}
+	if len(found) == 0 {
+		return r
+	}
+	for _, fault := range found[0].Figures.Faults {
+		r.Settings.Plan.Victims = append(r.Settings.Plan.Victims, fault.Victim)
+	}
+	for _, other := range found[1:] {
+		if err := measure.Comparable(found[0].history, other.history); err != nil {
+			r.NotComparable = err.Error()
+		}
 	}
 	return r
 }

@@ -19,7 +19,12 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "tandem" { // as the tests of up and down start it
 		main()
 	}
-	os.Exit(m.Run())
+	code, err := withProgramFolder(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
 }
 
 // tandem runs a command line in this process.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"charm.land/lipgloss/v2"
 	"github.com/stretchr/testify/require"
 
 	"tandem/bench/check"
@@ -40,14 +41,15 @@ func cell(op string, share float64) measure.Cell {
 func someStack(name string, base float64) Stack {
 	surprise := cell("GetPost", 0.9999)
 	surprise.Surprise = true
+	all := measure.Availability{Share: new(1.0), OK: 30, Intended: 30}
 	return Stack{
 		Stack: name, History: name + "/history.jsonl",
 		Figures: measure.Report{
 			Stack: name,
 			Load:  measure.Load{OfferedRate: 500, SteadyRate: new(499.6)},
 			Ops: []measure.Op{
-				{Op: "CreateComment", Write: true, TTA: times(base), TTE: times(2 * base)},
-				{Op: "GetPost", Latency: times(base / 3)},
+				{Op: "CreateComment", Write: true, Steady: all, TTA: times(base), TTE: times(2 * base)},
+				{Op: "GetPost", Steady: all, Latency: times(base / 3)},
 				{Op: "ListFeed"},
 			},
 			Faults: []measure.Fault{
@@ -102,23 +104,40 @@ func TestPrint(t *testing.T) {
 	}
 }
 
-// TestWidth: the tables must fit on a projected terminal.
-func TestWidth(t *testing.T) {
+// wideResults are those of the default plan, with figures that take much room.
+func wideResults() *Results {
 	r := someResults()
-	r.Settings.Plan = scenario.DefaultPlan()
-	for line := range strings.Lines(r.blastRadius() + "\n" + r.faults() + "\n" + r.writeTimes() + "\n" + r.account()) {
-		require.LessOrEqual(t, len([]rune(plainText(line))), 130, line)
+	r.Settings.Plan, r.Machine.CPU = scenario.DefaultPlan(), strings.Repeat("A Processor with a Long Name ", 6)
+	for i := range r.Stacks {
+		s := &r.Stacks[i]
+		s.Figures.Ops, s.Figures.Faults = nil, nil
+		for _, op := range []string{"GetSubscriberCount", "CreateComment"} {
+			s.Figures.Ops = append(s.Figures.Ops, measure.Op{
+				Op: op, Write: op == "CreateComment", Steady: measure.Availability{Share: new(0.9999)},
+				Latency: times(99.9), TTA: times(99.9), TTE: times(999),
+			})
+		}
+		for _, victim := range r.Settings.Plan.Victims {
+			f := available(victim, measure.Cell{Op: "CreateComment", Availability: new(0.999), Surprise: true})
+			f.RecoveryMS, f.DrainMS, f.MaxTTEMS, f.TTEMissing = new(12345.6), new(67890.1), new(98765.4), 3
+			f.Total.Before.Share, f.Total.After.Share = new(0.9999), new(0.9999)
+			s.Figures.Faults = append(s.Figures.Faults, f)
+		}
 	}
+	r.Stacks[0].Check = check.Result{Verdict: check.Unknown, Reasons: []string{strings.Repeat("This is a long reason. ", 20)}}
+	return r
 }
 
-func plainText(line string) string {
-	for {
-		start := strings.Index(line, "\x1b[")
-		if start < 0 {
-			return line
+// TestWidth: all must fit on a projected terminal.
+func TestWidth(t *testing.T) {
+	apart := wideResults()
+	apart.NotComparable = strings.Repeat("the seed differs: 1 and 2, ", 20)
+	for _, r := range []*Results{wideResults(), apart} {
+		var out bytes.Buffer
+		require.NoError(t, r.Print(&out))
+		for line := range strings.Lines(out.String()) {
+			require.LessOrEqual(t, lipgloss.Width(strings.TrimSuffix(line, "\n")), width, line)
 		}
-		end := strings.IndexByte(line[start:], 'm')
-		line = line[:start] + line[start+end+1:]
 	}
 }
 
@@ -134,9 +153,49 @@ func TestSummaryClaimsNothingThatIsNotThere(t *testing.T) {
 	require.Empty(t, r.summary())
 }
 
+func TestSummaryLeavesOutWhatFewDid(t *testing.T) {
+	r := someResults()
+	require.Contains(t, r.summary(), "CreateComment, p50")
+	r.Stacks[1].Figures.Ops[0].Steady.Share = new(0.89)
+	require.NotContains(t, r.summary(), "CreateComment, p50")
+}
+
+func TestSummaryOfWhatShowsLate(t *testing.T) {
+	r := someResults()
+	const says = "shows while a part is down: "
+	require.Contains(t, r.summary(), says+"3.21s (posts) in sync, 3.21s (posts) in async.")
+	r.Stacks[1].Figures.Faults[1].TTEMissing = 1
+	require.Contains(t, r.summary(), says+"3.21s (posts) in sync, more than 3.21s (posts) in async.")
+	r.Stacks[0].Figures.Faults[0].MaxTTEMS, r.Stacks[0].Figures.Faults[1].Absent = nil, true
+	require.NotContains(t, r.summary(), says)
+}
+
+func TestSummaryOfTheCostNeedsBoth(t *testing.T) {
+	r := someResults()
+	require.Contains(t, r.summary(), "Memory")
+	r.Stacks[0].Cost.CPUPerThousand = 0
+	require.NotContains(t, r.summary(), "Memory")
+}
+
 func TestPercentIsNeverRoundedToAWhole(t *testing.T) {
 	for share, want := range map[float64]string{0: "0", 0.004: "<1", 0.25: "25", 0.994: ">99", 0.99999: ">99", 1: "100"} {
 		require.Equal(t, want, percent(share))
+	}
+}
+
+func TestShareIsNeverRoundedToAWhole(t *testing.T) {
+	for of, want := range map[float64]string{0: "0", 0.0004: "<0.1", 0.25: "25.0", 0.999: "99.9", 0.99996: ">99.9", 1: "100"} {
+		require.Equal(t, want, share(measure.Availability{Share: &of}))
+	}
+	require.Equal(t, none, share(measure.Availability{}))
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0", time.Microsecond: "<1ms", 123456 * time.Microsecond: "123ms", 1234 * time.Millisecond: "1.23s",
+		99 * time.Second: "99.0s", 100 * time.Second: "100s", time.Hour: "3600s",
+	} {
+		require.Equal(t, want, duration(d))
 	}
 }
 

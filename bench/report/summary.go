@@ -22,12 +22,12 @@ func (r *Results) summary() string {
 	lines := []string{title("In short")}
 	for i, victim := range r.Settings.Plan.Victims {
 		if line := brokenLine(sync.fault(i), async.fault(i), victim); line != "" {
-			lines = append(lines, "  "+line)
+			lines = append(lines, "  "+wrapped(line, "    "))
 		}
 	}
-	for _, line := range []string{timesLine(sync, async), latestLine(async), lossLine(sync, async), costLine(sync, async)} {
+	for _, line := range []string{timesLine(sync, async), latestLine(sync, async), lossLine(sync, async), costLine(sync, async)} {
 		if line != "" {
-			lines = append(lines, "  "+line)
+			lines = append(lines, "  "+wrapped(line, "    "))
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -51,7 +51,7 @@ func brokenLine(sync, async *measure.Fault, victim string) string {
 	case of > 0 && ofAsync > 0:
 		return fmt.Sprintf("%-19s %2d of %d operations stop in sync, %2d of %d in async.", victim+" down:", s, of, a, ofAsync)
 	case ofAsync > 0:
-		return fmt.Sprintf("%-19s %2d of %d operations stop in async; sync has none.", victim+" down:", a, ofAsync)
+		return fmt.Sprintf("%-19s %2d of %d operations stop in async; sync has no such part.", victim+" down:", a, ofAsync)
 	}
 	return ""
 }
@@ -74,28 +74,46 @@ func broken(f *measure.Fault) (n, of int) {
 }
 
 // timesLine sets the two times of the longest chain side by side: the one in which async wins, and the one in which it loses.
+// The times are over OK operations, so there is nothing to say if few were.
 func timesLine(sync, async *Stack) string {
 	const op = "CreateComment"
 	s, a := sync.op(op), async.op(op)
-	if s.TTA == nil || a.TTA == nil || s.TTE == nil || a.TTE == nil {
+	if s.TTA == nil || a.TTA == nil || s.TTE == nil || a.TTE == nil || !mostlyOK(s) || !mostlyOK(a) {
 		return ""
 	}
-	return fmt.Sprintf("%s, half of them within: accepted %s ms in sync, %s ms in async; visible %s ms in sync, %s ms in async.",
+	return fmt.Sprintf("%s, p50: accepted after %s ms in sync, %s ms in async; shows after %s ms in sync, %s ms in async.",
 		op, millis(s.TTA.P50), millis(a.TTA.P50), millis(s.TTE.P50), millis(a.TTE.P50))
 }
 
-// latestLine says what async pays for staying available.
-func latestLine(async *Stack) string {
-	worst, victim := 0.0, ""
-	for _, f := range async.Figures.Faults {
-		if f.MaxTTEMS != nil && *f.MaxTTEMS > worst {
-			worst, victim = *f.MaxTTEMS, f.Victim
+// mostly is the share of OK answers under which a run is no test either.
+const mostly = 0.9
+
+func mostlyOK(op measure.Op) bool { return op.Steady.Share != nil && *op.Steady.Share >= mostly }
+
+// latestLine says how late what was accepted shows while a part is down: the price of staying available.
+func latestLine(sync, async *Stack) string {
+	s, a := latest(sync), latest(async)
+	if s == "" || a == "" {
+		return ""
+	}
+	return fmt.Sprintf("Longest until an accepted write shows while a part is down: %s in sync, %s in async.", s, a)
+}
+
+// latest is the longest time to effect of what was accepted while a part was down, and which; "" if no effect was seen.
+func latest(s *Stack) string {
+	longest, victim, more := 0.0, "", ""
+	for _, f := range s.Figures.Faults {
+		if f.TTEMissing > 0 && !f.Absent {
+			more = "more than "
+		}
+		if f.MaxTTEMS != nil && !f.Absent && *f.MaxTTEMS > longest {
+			longest, victim = *f.MaxTTEMS, f.Victim
 		}
 	}
 	if victim == "" {
 		return ""
 	}
-	return fmt.Sprintf("What async accepts while a part is down shows late: up to %s (%s).", span(&worst), victim)
+	return fmt.Sprintf("%s%s (%s)", more, span(&longest), victim)
 }
 
 // lossLine says what became of the acknowledged writes.
@@ -108,9 +126,9 @@ func lossLine(sync, async *Stack) string {
 }
 
 func costLine(sync, async *Stack) string {
-	if sync.Cost.Memory == 0 || async.Cost.Memory == 0 {
+	if sync.Cost.Memory == 0 || async.Cost.Memory == 0 || sync.Cost.CPUPerThousand == 0 || async.Cost.CPUPerThousand == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Per 1,000 operations: %s of CPU in sync, %s in async. Memory: %s and %s (the broker included).",
-		duration(sync.Cost.CPUPerThousand), duration(async.Cost.CPUPerThousand), size(sync.Cost.Memory), size(async.Cost.Memory))
+	return fmt.Sprintf("CPU for 1,000 operations: %s in sync, %s in async. Memory: %s and %s, with the broker.",
+		cpu(sync.Cost), cpu(async.Cost), size(sync.Cost.Memory), size(async.Cost.Memory))
 }

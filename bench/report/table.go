@@ -114,7 +114,7 @@ func wrapped(text, indent string) string {
 	return strings.ReplaceAll(lines, "\n", "\n"+indent)
 }
 
-func title(text string) string { return lipgloss.NewStyle().Bold(true).Underline(true).Render(text) }
+func title(text string) string { return lipgloss.NewStyle().Bold(true).Render(text) }
 
 func dim() lipgloss.Style { return lipgloss.NewStyle().Faint(true) }
 

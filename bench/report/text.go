@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,34 +12,37 @@ import (
 
 	"tandem/bench/check"
 	"tandem/bench/measure"
+	"tandem/bench/scenario"
 )
 
 // Print writes the tables. Colours go only to a terminal that wants them, and never say anything that the text does not.
 func (r *Results) Print(w io.Writer) error {
-	parts := append([]string{r.heading(), r.answer()}, r.tables()...)
-	_, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n"))
-	if err != nil {
+	return printParts(w, append([]string{r.heading(), r.answer()}, r.tables()...))
+}
+
+// PrintChecks writes the verdicts and the measures, without what the run was done with.
+func (r *Results) PrintChecks(w io.Writer) error {
+	return printParts(w, append([]string{r.answer()}, r.tables()...))
+}
+
+// PrintAnswer writes the verdicts and the summary alone.
+func (r *Results) PrintAnswer(w io.Writer) error {
+	return printParts(w, []string{r.answer()})
+}
+
+// printParts writes parts with an empty line between them.
+func printParts(w io.Writer, parts []string) error {
+	if os.Getenv("NO_COLOR") != "" { // lipgloss would keep bold and underlined text
+		w = notATerminal{w}
+	}
+	if _, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n")); err != nil {
 		return fmt.Errorf("print the results: %w", err)
 	}
 	return nil
 }
 
-// PrintChecks writes the verdicts and the measures, without what the run was done with.
-func (r *Results) PrintChecks(w io.Writer) error {
-	parts := append([]string{r.answer()}, r.tables()...)
-	if _, err := lipgloss.Fprintln(w, strings.Join(parts, "\n\n")); err != nil {
-		return fmt.Errorf("print the verdicts: %w", err)
-	}
-	return nil
-}
-
-// PrintAnswer writes the verdicts and the summary alone.
-func (r *Results) PrintAnswer(w io.Writer) error {
-	if _, err := lipgloss.Fprintln(w, r.answer()); err != nil {
-		return fmt.Errorf("print the answer: %w", err)
-	}
-	return nil
-}
+// notATerminal hides from lipgloss what a writer is.
+type notATerminal struct{ io.Writer }
 
 // answer is what most readers look for.
 func (r *Results) answer() string {
@@ -240,28 +245,42 @@ func faultCells(f *measure.Fault) []string {
 	}
 }
 
+// entry is one line of the account of the writes.
+type entry struct {
+	name  string
+	count func(check.Figures) int
+	bad   bool // it must be 0
+}
+
+func entries() []entry {
+	return []entry{
+		{"attempted", func(f check.Figures) int { return f.Attempted.Count }, false},
+		{"acknowledged", func(f check.Figures) int { return f.Acknowledged.Count }, false},
+		{"failed for certain", func(f check.Figures) int { return f.Failed.Count }, false},
+		{"unknown (no certain answer)", func(f check.Figures) int { return f.Unknown.Count }, false},
+		{"  of these found to have happened", func(f check.Figures) int { return f.Recovered.Count }, false},
+		{"  of these half done", func(f check.Figures) int { return f.HalfDone.Count }, false},
+		{"lost in the store", func(f check.Figures) int { return f.Lost.Store.Count }, true},
+		{"lost in the read model", func(f check.Figures) int { return f.Lost.ReadModel.Count }, true},
+		{"duplicated", func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count }, true},
+		{"unexpected", func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count }, true},
+		{"counters that drifted", func(f check.Figures) int { return f.CounterDrift.Count }, true},
+		{"wrong status", func(f check.Figures) int { return f.WrongStatus.Count }, true},
+	}
+}
+
 func (r *Results) account() string {
 	t := r.newTable("Account of the writes after the drain", []string{""}, []string{"count"})
-	for _, line := range []struct {
-		name  string
-		count func(check.Figures) int
-	}{
-		{"attempted", func(f check.Figures) int { return f.Attempted.Count }},
-		{"acknowledged", func(f check.Figures) int { return f.Acknowledged.Count }},
-		{"failed for certain", func(f check.Figures) int { return f.Failed.Count }},
-		{"unknown (no certain answer)", func(f check.Figures) int { return f.Unknown.Count }},
-		{"  of these found to have happened", func(f check.Figures) int { return f.Recovered.Count }},
-		{"  of these half done", func(f check.Figures) int { return f.HalfDone.Count }},
-		{"lost in the store", func(f check.Figures) int { return f.Lost.Store.Count }},
-		{"lost in the read model", func(f check.Figures) int { return f.Lost.ReadModel.Count }},
-		{"duplicated", func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count }},
-		{"unexpected", func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count }},
-		{"counters that drifted", func(f check.Figures) int { return f.CounterDrift.Count }},
-		{"wrong status", func(f check.Figures) int { return f.WrongStatus.Count }},
-	} {
-		t.add([]string{line.name}, r.eachStack(func(s Stack) []string {
-			return []string{fmt.Sprint(line.count(s.Check.Figures))}
-		}))
+	bad := map[string]bool{}
+	for _, e := range entries() {
+		bad[e.name] = e.bad
+		t.add([]string{e.name}, r.eachStack(func(s Stack) []string { return []string{fmt.Sprint(e.count(s.Check.Figures))} }))
+	}
+	t.paint = func(row, cell string) string {
+		if bad[row] && cell != "0" {
+			return lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Red).Render(cell)
+		}
+		return cell
 	}
 	return t.String()
 }
@@ -274,8 +293,11 @@ func (r *Results) costs() string {
 		}
 		return []string{fmt.Sprintf("%.1f of %g", *s.Figures.Load.SteadyRate, s.Figures.Load.OfferedRate)}
 	}))
+	if !r.haveCosts() {
+		return t.String()
+	}
 	t.add([]string{"CPU for 1,000 operations, all processes"}, r.eachStack(func(s Stack) []string {
-		return []string{duration(s.Cost.CPUPerThousand)}
+		return []string{cpu(s.Cost)}
 	}))
 	t.add([]string{"memory at the end, all processes"}, r.eachStack(func(s Stack) []string { return []string{size(s.Cost.Memory)} }))
 	t.add([]string{"start until all SERVING"}, r.eachStack(func(s Stack) []string { return []string{duration(s.Cost.StartUp)} }))
@@ -283,6 +305,11 @@ func (r *Results) costs() string {
 		return []string{duration(s.Cost.Preload) + " + " + duration(s.Cost.DrainPreload)}
 	}))
 	return t.String()
+}
+
+// haveCosts tells whether anything is known of what the stacks used: a history alone does not tell.
+func (r *Results) haveCosts() bool {
+	return slices.ContainsFunc(r.Stacks, func(s Stack) bool { return s.Cost != scenario.Cost{} })
 }
 
 // none stands where there is nothing to show.
@@ -337,8 +364,10 @@ func duration(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "0"
+	case d < time.Millisecond:
+		return "<1ms"
 	case d < time.Second:
-		return d.Round(time.Millisecond).String()
+		return d.Truncate(time.Millisecond).String()
 	}
 	s := d.Seconds()
 	switch {
@@ -348,6 +377,14 @@ func duration(d time.Duration) string {
 		return fmt.Sprintf("%.1fs", s)
 	}
 	return fmt.Sprintf("%.0fs", s)
+}
+
+// cpu shows what the system told.
+func cpu(c scenario.Cost) string {
+	if c.CPUPerThousand == 0 {
+		return none
+	}
+	return duration(c.CPUPerThousand)
 }
 
 func size(n int64) string {
