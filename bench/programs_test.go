@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/bench/cluster"
 	"tandem/bench/load"
 	"tandem/bench/scenario"
 )
@@ -79,15 +78,10 @@ func smallBench(bin, results string, more ...string) []string {
 	}, more...)
 }
 
-// requireAllStopped demands that every process ends whose log is in a folder: each says at its start which id it has.
-func requireAllStopped(t *testing.T, pids []int) {
+// requireNoneLeft waits until no service runs whose data lies in a folder.
+func requireNoneLeft(t *testing.T, folder string) {
 	t.Helper()
-	for _, pid := range pids {
-		require.Eventually(t, func() bool {
-			_, err := cluster.Mark(pid)
-			return errors.Is(err, cluster.ErrNoProcess)
-		}, bound, 10*time.Millisecond, "process %d", pid)
-	}
+	require.Eventually(t, func() bool { return len(pidsOf(t, folder)) == 0 }, bound, 20*time.Millisecond)
 }
 
 // pidsOf returns the processes whose arguments hold a text, this process left out.

@@ -30,6 +30,9 @@ func (r *Results) summary() string {
 			lines = append(lines, "  "+wrapped(line, "    "))
 		}
 	}
+	if len(lines) == 1 {
+		return ""
+	}
 	return strings.Join(lines, "\n")
 }
 

@@ -49,6 +49,14 @@ func (t *table) String() string {
 	return strings.Join(lines, "\n")
 }
 
+// unlessEmpty is String, or nothing if there are no rows.
+func (t *table) unlessEmpty() string {
+	if len(t.rows) == 0 {
+		return ""
+	}
+	return t.String()
+}
+
 func (t *table) widths(head []string) []int {
 	widths := make([]int, len(head))
 	for _, row := range append([][]string{head}, t.rows...) {

@@ -16,7 +16,7 @@ func shownOnTerminal(t *testing.T, print func(io.Writer) error) string {
 	t.Helper()
 	outside, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	require.NoError(t, err)
-	defer outside.Close() //nolint:errcheck // all of it is read
+	defer outside.Close()
 	require.NoError(t, unix.IoctlSetPointerInt(int(outside.Fd()), unix.TIOCSPTLCK, 0))
 	n, err := unix.IoctlGetInt(int(outside.Fd()), unix.TIOCGPTN)
 	require.NoError(t, err)

@@ -52,10 +52,11 @@ func (r *Results) answer() string {
 	return r.verdicts()
 }
 
-// tables are those of both stacks side by side or, if they may not be compared, one stack after the other.
+// tables are those that have rows, of both stacks side by side or, if they may not be compared, one stack after the other.
 func (r *Results) tables() []string {
 	if r.NotComparable == "" {
-		return []string{r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs()}
+		all := []string{r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs()}
+		return slices.DeleteFunc(all, func(table string) bool { return table == "" })
 	}
 	parts := []string{wrapped("The two stacks are not set side by side: "+r.NotComparable, "")}
 	for _, s := range r.Stacks {
@@ -112,7 +113,7 @@ func (r *Results) writeTimes() string {
 		t.add([]string{op, "TTA"}, r.eachStack(func(s Stack) []string { return okAnd(s.op(op), s.op(op).TTA) }))
 		t.add([]string{"", "TTE"}, r.eachStack(func(s Stack) []string { return append([]string{""}, fourTimes(s.op(op).TTE)...) }))
 	}
-	return t.String()
+	return t.unlessEmpty()
 }
 
 func (r *Results) readTimes() string {
@@ -120,7 +121,7 @@ func (r *Results) readTimes() string {
 	for _, op := range r.ops(false) {
 		t.add([]string{op}, r.eachStack(func(s Stack) []string { return okAnd(s.op(op), s.op(op).Latency) }))
 	}
-	return t.String()
+	return t.unlessEmpty()
 }
 
 // ops are the operations of the load, writes or reads, in the order of the first stack.
@@ -172,6 +173,9 @@ func (r *Results) blastRadius() string {
 			}
 			return cells
 		}))
+	}
+	if len(t.rows) == 0 || len(victims) == 0 {
+		return ""
 	}
 	return t.String() + "\n" + surpriseNote(surprises) + "\n" + none + ": no such part, or no such operation in that time."
 }
@@ -226,6 +230,9 @@ func (r *Results) faults() string {
 		[]string{"killed"}, []string{"before", "during", "after", "recovery", "drain", "max TTE"})
 	for i, victim := range r.Settings.Plan.Victims {
 		t.add([]string{victim}, r.eachStack(func(s Stack) []string { return faultCells(s.fault(i)) }))
+	}
+	if len(t.rows) == 0 {
+		return ""
 	}
 	return t.String() +
 		"\nrecovery: from the restart until availability is back for 1 s. drain: until the writes that had piled up show." +
