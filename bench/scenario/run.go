@@ -199,7 +199,7 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 		OnDone: func(o *history.Operation) {
 			r.out.Complete(o)
 			if err := r.out.Err(); err != nil { // a run that is not recorded is for nothing
-_ = err
+				cancel(err)
 			}
 			r.showLoad(o, &done, &failed)
 		},
