@@ -29,13 +29,14 @@ test: ## run all tests, the end-to-end ones with real processes too
 .PHONY: build
 build: $(PROGRAMS) ## build every program into bin/
 
-# Go knows itself what has changed, so each build is tried each time.
+# Go knows itself what has changed, so each build is tried each time. (Static patterns: make looks for no other rule of a phony
+# target, and would take it for built.)
 .PHONY: $(PROGRAMS)
 $(BIN)/tandem:
 	@go build -o $@ ./bench
-$(BIN)/sync-%:
+$(filter $(BIN)/sync-%,$(PROGRAMS)): $(BIN)/sync-%:
 	@go build -o $@ ./sync/$*
-$(BIN)/async-%:
+$(filter $(BIN)/async-%,$(PROGRAMS)): $(BIN)/async-%:
 	@go build -o $@ ./async/$*
 
 .PHONY: up
