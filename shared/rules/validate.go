@@ -34,7 +34,10 @@ func (v *violations) add(name, format string, args ...any) {
 }
 
 func (v *violations) uuid(name, value string) {
-	if !isUUID(value) {
+	switch {
+	case value == "":
+		v.add(name, "is required: a UUID, for example from uuidgen, in lower case")
+	case !isUUID(value):
 		v.add(name, "must be a UUID of 36 characters in lower case")
 	}
 }
