@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tandem/bench/cluster"
+	"tandem/bench/cluster/clustertest"
 	"tandem/bench/history"
 	"tandem/bench/load"
 	"tandem/bench/scenario"
@@ -19,11 +20,11 @@ import (
 // TestFullDiskEndsTheLoad: a run whose history cannot be written any more is for nothing, and must not go on for its minutes.
 func TestFullDiskEndsTheLoad(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root may mount a small disk to fill")
+		clustertest.Lacking(t, "only root may mount a small disk to fill")
 	}
 	disk, dir := t.TempDir(), t.TempDir()
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=200k"); err != nil {
-		t.Skip("this system does not let us mount a small disk to fill: ", err)
+		clustertest.Lacking(t, "this system does not let us mount a small disk to fill: "+err.Error())
 	}
 	defer func() { require.NoError(t, unix.Unmount(disk, 0)) }()
 	plan := smallPlan()

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,26 +26,8 @@ type terminal struct {
 	bin            string
 	dir            stateDir
 	cmd            *exec.Cmd
-	stdout, stderr output
+	stdout, stderr clustertest.Output
 	ended          chan struct{}
-}
-
-// output is what a process has written so far.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 func newTerminal(t *testing.T) *terminal {
@@ -77,7 +57,7 @@ func (term *terminal) killUp() {
 	<-term.ended
 }
 
-func (term *terminal) awaitSays(o *output, text string) {
+func (term *terminal) awaitSays(o *clustertest.Output, text string) {
 	term.t.Helper()
 	require.Eventually(term.t, func() bool { return strings.Contains(o.String(), text) }, bound, 5*time.Millisecond,
 		"it never said %q", text)
@@ -242,7 +222,7 @@ func TestDataIsFreshUnlessKept(t *testing.T) {
 		args []string
 		kept bool
 	}{{[]string{"sync"}, false}, {[]string{"sync", "--keep"}, true}, {[]string{"sync"}, false}} {
-		term.stderr = output{}
+		term.stderr = clustertest.Output{}
 		term.up(tc.args...)
 		term.awaitSays(&term.stderr, "Up until Ctrl-C")
 		_, err := os.Stat(mine)
@@ -282,7 +262,7 @@ func TestUpKilled(t *testing.T) {
 	require.Equal(t, exitOK, code)
 	require.Equal(t, "nothing is running\n", said)
 
-	term.stderr = output{}
+	term.stderr = clustertest.Output{}
 	term.up("sync")
 	term.awaitSays(&term.stderr, "Up until Ctrl-C")
 }

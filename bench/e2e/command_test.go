@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/bench/check"
+	"tandem/bench/cluster/clustertest"
 	"tandem/bench/history"
 	"tandem/bench/report"
 )
@@ -33,25 +34,7 @@ var buildTandem = sync.OnceValue(func() error {
 type command struct {
 	*exec.Cmd
 	t              *testing.T
-	stdout, stderr buffer
-}
-
-// buffer can be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	stdout, stderr clustertest.Output
 }
 
 func tandem(t *testing.T, args ...string) *command {

@@ -2,10 +2,14 @@
 
 package e2e
 
-import "testing"
+import (
+	"testing"
+
+	"tandem/bench/cluster/clustertest"
+)
 
 // mountSmallDisk puts a disk of diskSize bytes on a folder until the test ends.
 func mountSmallDisk(t *testing.T, _ string) {
 	t.Helper()
-	noDisk(t, "a small disk to fill is mounted on Linux only")
+	clustertest.Lacking(t, "a small disk to fill is mounted on Linux only")
 }

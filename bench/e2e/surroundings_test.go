@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -168,13 +167,4 @@ func requireAllShown(t *testing.T, b blog, ids []string) {
 	all, err := shown()
 	require.NoError(t, err)
 	require.ElementsMatch(t, ids, all, "the acknowledged posts and those of the feed")
-}
-
-// noDisk ends a test that needs a small disk. Where there must be one, in CI as root on Linux, that is a failure.
-func noDisk(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") != "" && runtime.GOOS == "linux" && os.Geteuid() == 0 {
-		require.Fail(t, "no small disk", why)
-	}
-	t.Skip(why)
 }

@@ -3,18 +3,18 @@
 package readme
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tandem/bench/cluster/clustertest"
 )
 
 // block is one fenced block of the README that a reader is meant to type.
@@ -97,7 +97,7 @@ func startInBackground(t *testing.T, dir, text string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := bash(ctx, dir, text)
-	output := &safeBuffer{}
+	output := &clustertest.Output{}
 	cmd.Stdout, cmd.Stderr = output, output
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)
@@ -108,21 +108,4 @@ func startInBackground(t *testing.T, dir, text string) {
 	})
 	require.Eventually(t, func() bool { return strings.Contains(output.String(), "Ctrl-C") }, 5*time.Minute, 50*time.Millisecond)
 	t.Log(output.String())
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
