@@ -39,6 +39,13 @@ func (f *Figure) add(example string) {
 	}
 }
 
+// Lost is a figure for each place in which a write can be missing.
+type Lost struct {
+	ByView
+	// Log are changes that were acknowledged and of which the log of the broker has no event. Empty without a broker.
+	Log Figure `json:"log"`
+}
+
 // ByView is a figure for each view.
 type ByView struct {
 	// Store is what the owner's own RPCs show.
@@ -70,7 +77,7 @@ type Figures struct {
 	HalfDone Figure `json:"half_done"`
 
 	// Lost writes were acknowledged and are absent; in the read model also whatever the store holds and it does not show.
-	Lost ByView `json:"lost"`
+	Lost Lost `json:"lost"`
 	// Duplicated are creations that stand there more than once, and posts with more updates than were asked for.
 	Duplicated ByView `json:"duplicated"`
 	// Unexpected is what nobody asked for, and in the read model also what the store does not hold, or hides.

@@ -23,6 +23,10 @@ type Report struct {
 	Ops       []Op       `json:"ops"`    // by name
 	Faults    []Fault    `json:"faults"` // in the order of the run
 	Timelines []Timeline `json:"timelines"`
+	Curves    []Curve    `json:"curves"`  // by operation and measure
+	Backlog   []Backlog  `json:"backlog"` // in steps of 100 ms, over the load
+	// Witness is how well the effects that were told agree with what readers saw; null if nobody read back.
+	Witness *Witness `json:"witness"`
 }
 
 // Load is how the load generator kept its word.
@@ -38,8 +42,12 @@ type Load struct {
 	// null if the window is empty.
 	AchievedRate *float64 `json:"achieved_rate"`
 	SteadyRate   *float64 `json:"steady_rate"`
-	// SendLateness is how long after its intended time an operation was sent; null if none was.
+	// SendLateness is how long after its intended time an operation was sent: the generator's timer error, and the time until it
+	// got the processor. Null if none was sent.
 	SendLateness *Percentiles `json:"send_lateness"`
+	// Late are the operations that were sent more than LateAboveMS after their intended time.
+	Late        int     `json:"late"`
+	LateAboveMS float64 `json:"late_above_ms"`
 }
 
 // Op is the figures of one operation.

@@ -17,7 +17,7 @@ import (
 )
 
 // Schema is the version of results.json. It changes whenever a reader of the old one would misread the new one.
-const Schema = 1
+const Schema = 2
 
 // Results is everything that a run found out, with everything that it was done with.
 type Results struct {
@@ -26,9 +26,16 @@ type Results struct {
 	Start    time.Time `json:"start"`
 	Settings Settings  `json:"settings"`
 	Machine  Machine   `json:"machine"`
-	Stacks   []Stack   `json:"stacks"`
+	// Stacks are the figures of the first round. Rounds are all rounds, the first one too, if there was more than one.
+	Stacks []Stack `json:"stacks"`
+	Rounds []Round `json:"rounds,omitempty"`
 	// NotComparable is why the stacks' figures must not stand side by side; empty if they may.
 	NotComparable string `json:"not_comparable,omitempty"`
+}
+
+// Round is one repetition of the whole experiment.
+type Round struct {
+	Stacks []Stack `json:"stacks"` // in the order in which they ran
 }
 
 // Settings is what a run was done with.

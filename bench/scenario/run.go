@@ -42,6 +42,12 @@ type Cost struct {
 	Memory int64 `json:"memory_bytes"`
 	// StartUp is from the first exec until all parts were SERVING.
 	StartUp time.Duration `json:"start_up_ns"`
+	// GeneratorCPU is the CPU time of the laboratory itself over the same time, for each 1,000 operations intended.
+	GeneratorCPU time.Duration `json:"generator_cpu_per_thousand_ns"`
+	// RPCs and Messages are the calls that services answered and the records that reached the broker, for each operation of the
+	// steady window, users' calls included; 0 if that is not known.
+	RPCs     float64 `json:"rpcs_per_operation"`
+	Messages float64 `json:"messages_per_operation"`
 	// Preload is how long filling took, and DrainPreload how long until all of it showed on query's pages after that.
 	Preload      time.Duration `json:"preload_ns"`
 	DrainPreload time.Duration `json:"drain_preload_ns"`
