@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 	})
 	empty := damage(t, saved(t, filepath.Join(dir, "empty"), "sync", true), func([][]byte) [][]byte { return nil })
 	newer := damage(t, saved(t, filepath.Join(dir, "newer"), "sync", true), func(lines [][]byte) [][]byte {
-		lines[0] = bytes.Replace(lines[0], []byte(`"schema":1`), []byte(`"schema":99`), 1)
+		lines[0] = bytes.Replace(lines[0], []byte(`"schema":2`), []byte(`"schema":99`), 1)
 		return lines
 	})
 	for name, tc := range map[string]struct {

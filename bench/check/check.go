@@ -88,8 +88,39 @@ type Figures struct {
 	// WrongStatus are comments that did not end with the status that their text demands.
 	WrongStatus Figure `json:"wrong_status"`
 
+	// ReadYourWrites are looks by the client that wrote, sent after the acknowledgement, that did not show the write. MonotonicReads
+	// are reads of a client that showed an older version than one that it was shown before. In sync both are violations; async does
+	// not promise either, and they are counted.
+	ReadYourWrites Figure `json:"read_your_writes"`
+	MonotonicReads Figure `json:"monotonic_reads"`
+	// Stale are the reads, looks among them, that were sent after a write was acknowledged and showed what was before it.
+	// StaleWrites are the writes that at least one such read missed.
+	Stale       Figure `json:"stale"`
+	StaleWrites Figure `json:"stale_writes"`
+	// StableLatency is how long after its acknowledgement each looked-for write was still missed by a read (0: never), and
+	// RealtimeLag, of each read, how long ago the oldest write that it missed was acknowledged; milliseconds by quantile
+	// ("0.5", "0.95", "0.99", "1"). Empty without looks.
+	StableLatency map[string]float64 `json:"stable_latency_ms,omitempty"`
+	RealtimeLag   map[string]float64 `json:"realtime_lag_ms,omitempty"`
+
+	// Effects and Log are about the order of the changes of each aggregate: among the effects that services told, and among the
+	// records in the log of the broker.
+	Effects Sequence `json:"effects"`
+	Log     Sequence `json:"log"`
+	// NotLinearizable are posts whose operations at their owner have no order that explains all answers (checked with porcupine).
+	NotLinearizable Figure `json:"not_linearizable"`
+	// DeadLetters are records that a consumer put aside.
+	DeadLetters Figure `json:"dead_letters"`
+
 	// NotLookedAt are things that were written, or seen in one view, and that have no final in a view: nothing is known of them.
 	NotLookedAt Figure `json:"not_looked_at"`
+}
+
+// Sequence is what is wrong with the versions of aggregates, in the order in which they came.
+type Sequence struct {
+	Reordered Figure `json:"reordered"` // an older version after a newer one
+	Repeated  Figure `json:"repeated"`  // the same version again; in the log: the same event again, which at-least-once allows
+	Gaps      Figure `json:"gaps"`      // a version is left out
 }
 
 // Result is the judgement of a run.

@@ -12,7 +12,7 @@ import (
 )
 
 // Schema is the version of the file's format that this package writes and reads.
-const Schema = 1
+const Schema = 2
 
 // bufferSize keeps disk writes out of the load generator's way: some hundred operations go to the disk at once.
 const bufferSize = 1 << 16
@@ -21,14 +21,17 @@ const bufferSize = 1 << 16
 type lineType string
 
 const (
-	lineHeader   lineType = "header"
-	lineInvoke   lineType = "invoke"   // an operation was sent: what is asked
-	lineComplete lineType = "complete" // what became of it; all of it if it was never invoked
-	lineEffect   lineType = "effect"
-	lineFault    lineType = "fault"
-	lineFinal    lineType = "final"
-	lineDrained  lineType = "drained"
-	lineEnd      lineType = "end" // the run was written to its end
+	lineHeader    lineType = "header"
+	lineInvoke    lineType = "invoke"   // an operation was sent: what is asked
+	lineComplete  lineType = "complete" // what became of it; all of it if it was never invoked
+	lineEffect    lineType = "effect"
+	lineLook      lineType = "look"
+	lineRecord    lineType = "record"
+	lineGenerator lineType = "generator"
+	lineFault     lineType = "fault"
+	lineFinal     lineType = "final"
+	lineDrained   lineType = "drained"
+	lineEnd       lineType = "end" // the run was written to its end
 )
 
 // ErrClosed is kept by a Writer that was asked to write after Finish or Abort.
@@ -47,7 +50,9 @@ type invocation struct {
 	Op        string        `json:"op"`
 	RequestID string        `json:"request_id,omitempty"`
 	Ref       string        `json:"ref,omitempty"`
+	Client    int           `json:"client"`
 	Intended  time.Duration `json:"intended_ns"`
+	Woken     time.Duration `json:"woken_ns,omitempty"`
 	Sent      time.Duration `json:"sent_ns"`
 	Aggregate Aggregate     `json:"aggregate,omitempty"`
 	ID        string        `json:"id,omitempty"`
@@ -84,6 +89,18 @@ type (
 	effectLine struct {
 		Type lineType `json:"type"`
 		Effect
+	}
+	lookLine struct {
+		Type lineType `json:"type"`
+		Look
+	}
+	recordLine struct {
+		Type lineType `json:"type"`
+		Record
+	}
+	generatorLine struct {
+		Type lineType `json:"type"`
+		Generator
 	}
 	faultLine struct {
 		Type lineType `json:"type"`
@@ -144,7 +161,8 @@ func (w *Writer) Invoke(o *Operation) {
 	w.invoked[id] = true
 	w.mu.Unlock()
 	w.write(invocation{
-		Type: lineInvoke, operationID: id, Op: o.Op, RequestID: o.RequestID, Ref: o.Ref, Intended: o.Intended, Sent: o.Sent,
+		Type: lineInvoke, operationID: id, Op: o.Op, RequestID: o.RequestID, Ref: o.Ref, Client: o.Client,
+		Intended: o.Intended, Woken: o.Woken, Sent: o.Sent,
 		Aggregate: o.Aggregate, ID: o.ID, PostID: o.PostID, Author: o.Author, Follower: o.Follower, Blocked: o.Blocked,
 	})
 }
@@ -168,6 +186,15 @@ func (w *Writer) Complete(o *Operation) {
 
 // Effect notes a change that became visible.
 func (w *Writer) Effect(e Effect) { w.write(effectLine{lineEffect, e}) }
+
+// Look notes one read-back of a write.
+func (w *Writer) Look(l Look) { w.write(lookLine{lineLook, l}) }
+
+// Record notes one record of the broker's log.
+func (w *Writer) Record(r Record) { w.write(recordLine{lineRecord, r}) }
+
+// Generator notes what the load generator used.
+func (w *Writer) Generator(g Generator) { w.write(generatorLine{lineGenerator, g}) }
 
 // Fault notes a fault as far as it is known. Call it at each of its steps: of the lines with the same Asked and Victim the
 // last one counts.

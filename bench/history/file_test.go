@@ -19,19 +19,23 @@ func whole() *History {
 	return &History{
 		Header: Header{
 			Schema: Schema, Stack: "sync", Seed: 7, Schedule: "ab", Start: time.Date(2026, 11, 1, 2, 3, 4, 5, time.UTC),
-			OfferedRate: 200.5, Length: 10 * time.Second, Deadline: time.Second,
+			OfferedRate: 200.5, Length: 10 * time.Second, Deadline: time.Second, Clients: 3,
 		},
 		Operations: []*Operation{
 			{Index: 0, Phase: PhasePreload, Op: "CreatePost", RequestID: "r0", Ref: "ref0", Sent: 1, Completed: 2, Attempts: 1,
 				Outcome: OK, Code: "OK", Aggregate: Post, ID: "p0", Version: 1, Author: "ann"},
-			{Index: 0, Phase: PhaseLoad, Op: "CreateComment", RequestID: "r1", Ref: "ref1", Intended: 10, Sent: 11, Completed: 12,
+			{Index: 0, Phase: PhaseLoad, Op: "CreateComment", RequestID: "r1", Ref: "ref1", Client: 2, Intended: 10, Woken: 10, Sent: 11, Completed: 12,
 				Attempts: 2, Outcome: OK, Code: "OK", Aggregate: Comment, ID: "c1", Version: 1, PostID: "p0", Author: "bob",
 				Status: "PENDING", Blocked: true},
 			{Index: 1, Phase: PhaseLoad, Op: "Subscribe", RequestID: "r2", Intended: 20, Sent: 21, Completed: 22, Attempts: 1,
 				Outcome: Unknown, Code: "UNAVAILABLE", Aggregate: Author, ID: "ann", Author: "ann", Follower: "bob"},
 			{Index: 2, Phase: PhaseLoad, Op: "GetPostPage", Intended: 30, Outcome: Fail, Aggregate: Post, ID: "p0"},
 		},
-		Effects: []Effect{{Post, "p0", 1, 5}, {Comment, "c1", 2, 15}},
+		Looks: []Look{{Write: 0, Sent: 13, Completed: 14, Code: "NOT_FOUND", GaveUp: true}, {Write: 0, Sent: 15, Completed: 16, Code: "OK", Shown: true}},
+		Records: []Record{{Topic: "blog.posts", Partition: 1, Offset: 2, Key: "p0", EventID: "e", Source: "/posts",
+			EventType: "event.v1.PostCreated", Aggregate: Post, ID: "p0", Version: 1, Reason: "because", Problem: "none"}},
+		Generator: &Generator{CPU: 1, Wall: 2, Cores: 3, Stolen: 4},
+		Effects:   []Effect{{Post, "p0", 1, 5}, {Comment, "c1", 2, 15}},
 		Faults: []Fault{{Name: "kill", Victim: "posts", Absent: true, Asked: 100, InEffect: 101, LiftAsked: 102, Lifted: 103,
 			End: 104, Problem: "none"}},
 		Finals: []Final{{View: ViewStore, Aggregate: Comment, ID: "c1", Present: true, Version: 2, Ref: "ref1", PostID: "p0",
@@ -54,6 +58,15 @@ func write(t *testing.T, path string, h *History) *Writer {
 	}
 	for _, e := range h.Effects {
 		w.Effect(e)
+	}
+	for _, l := range h.Looks {
+		w.Look(l)
+	}
+	for _, r := range h.Records {
+		w.Record(r)
+	}
+	if h.Generator != nil {
+		w.Generator(*h.Generator)
 	}
 	for _, f := range h.Faults {
 		w.Fault(Fault{Name: f.Name, Victim: f.Victim, Asked: f.Asked})
@@ -153,13 +166,13 @@ func TestCutAnywhere(t *testing.T) {
 }
 
 func TestDamagedFiles(t *testing.T) {
-	const header = `{"type":"header","schema":1}` + "\n"
+	const header = `{"type":"header","schema":2}` + "\n"
 	const complete = `{"type":"complete","phase":"load","index":0,"op":"GetPost","outcome":"ok"}` + "\n"
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "", "no header"},
 		{"no_header", complete, "line 1: the header must be the first line"},
 		{"two_headers", header + header, "line 2: the header must be the first line"},
-		{"newer_schema", `{"type":"header","schema":2}` + "\n", "line 1: schema 2 is not 1"},
+		{"newer_schema", `{"type":"header","schema":3}` + "\n", "line 1: schema 3 is not 2"},
 		{"not_json", header + "{\"type\":\n", "line 2: unexpected end"},
 		{"blank_line", header + "\n" + complete, "line 2: unexpected end"},
 		{"unknown_type", header + `{"type":"poem"}` + "\n", `line 2: unknown type "poem"`},
@@ -294,7 +307,7 @@ func FuzzRead(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(text)
 	f.Add(text[:len(text)/2])
-	f.Add([]byte(`{"type":"header","schema":1}` + "\n" + `{"type":"drained","drained_ns":1}` + "\n"))
+	f.Add([]byte(`{"type":"header","schema":2}` + "\n" + `{"type":"drained","drained_ns":1}` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		first, err := read("fuzzed", strings.NewReader(string(text)))
 		if err != nil {

@@ -38,6 +38,7 @@ type Header struct {
 	OfferedRate float64       `json:"offered_rate"` // operations per second
 	Length      time.Duration `json:"length_ns"`    // of the load
 	Deadline    time.Duration `json:"deadline_ns"`  // of each operation, from its intended send time
+	Clients     int           `json:"clients"`      // sessions that the operations of the load are spread over
 }
 
 // Operation is one call of the public API: what was asked for and what became of it.
@@ -47,7 +48,9 @@ type Operation struct {
 	Op        string        `json:"op"`                   // the RPC, for example "CreatePost"
 	RequestID string        `json:"request_id,omitempty"` // of a write
 	Ref       string        `json:"ref,omitempty"`        // of CreatePost and CreateComment: stands in the text, for finding it again
+	Client    int           `json:"client"`               // whose operation it is: a session, from 0
 	Intended  time.Duration `json:"intended_ns"`          // when the schedule says it is sent
+	Woken     time.Duration `json:"woken_ns,omitempty"`   // when the generator woke up for it; the timer error is Woken − Intended
 	Sent      time.Duration `json:"sent_ns"`              // when it was
 	Completed time.Duration `json:"completed_ns"`         // when its answer was there; 0 if the run ended before
 	Attempts  int           `json:"attempts"`
@@ -57,7 +60,7 @@ type Operation struct {
 	// What the operation is about. Aggregate and ID are what it changes or reads; for creations ID is known from the reply.
 	Aggregate Aggregate `json:"aggregate,omitempty"`
 	ID        string    `json:"id,omitempty"`
-	Version   int64     `json:"version,omitempty"` // of the aggregate after a write, from the reply (DeletePost: 0)
+	Version   int64     `json:"version,omitempty"` // after a write, from the reply (DeletePost: 0); of a read of one post or comment: what it showed
 	PostID    string    `json:"post_id,omitempty"` // of CreateComment
 	Author    string    `json:"author,omitempty"`  // of CreatePost and the subscriptions: the author; of CreateComment: who wrote it
 	Follower  string    `json:"follower,omitempty"`
@@ -134,10 +137,52 @@ type Final struct {
 	Count int64 `json:"count,omitempty"`
 }
 
+// Look is one read of query's pages that was made to see whether one acknowledged write of the load shows yet: by the client
+// that wrote, again and again from the acknowledgement on. A write is looked for until it shows or the looker gives up.
+type Look struct {
+	Write     int64         `json:"write"` // Index of the write in the load
+	Sent      time.Duration `json:"sent_ns"`
+	Completed time.Duration `json:"completed_ns"`
+	Code      string        `json:"code"`  // the gRPC status code of the read; NOT_FOUND is an answer
+	Shown     bool          `json:"shown"` // the page shows the write
+	GaveUp    bool          `json:"gave_up,omitempty"`
+}
+
+// Record is one record in the log of the broker that came since the load began, in the order of partition and offset. A stack
+// without a broker has none.
+type Record struct {
+	Topic     string    `json:"topic"`
+	Partition int       `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Key       string    `json:"key"`
+	EventID   string    `json:"event_id"` // CloudEvents id; with the source it names the event
+	Source    string    `json:"source"`
+	EventType string    `json:"event_type"` // for example "event.v1.PostCreated"
+	Aggregate Aggregate `json:"aggregate,omitempty"`
+	ID        string    `json:"id,omitempty"`      // of the aggregate
+	Version   int64     `json:"version,omitempty"` // of the aggregate after the change
+	// Reason is why a consumer put the record aside, of one in the dead-letter topic; Problem why it could not be read.
+	Reason  string `json:"reason,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// Generator is what the load generator itself used while it sent the load. Its process does all that the laboratory does.
+type Generator struct {
+	CPU   time.Duration `json:"cpu_ns"`
+	Wall  time.Duration `json:"wall_ns"`
+	Cores int           `json:"cores"` // of the machine
+	// Stolen is how much CPU time other programs than the stack and the laboratory used on the machine in that time; 0 where the
+	// system does not tell.
+	Stolen time.Duration `json:"stolen_ns"`
+}
+
 // History is a whole run of one stack.
 type History struct {
 	Header     Header
 	Operations []*Operation // by Phase (preload first), then Index
+	Looks      []Look       // in the order of Sent
+	Records    []Record     // by Topic, Partition, Offset
+	Generator  *Generator   // nil if it was not noted
 	Effects    []Effect     // in the order of At
 	Faults     []Fault      // in the order of Asked
 	Finals     []Final

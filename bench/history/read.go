@@ -89,6 +89,13 @@ func (r *reader) takeOther(t lineType, line []byte) error {
 		return r.takeHeader(line)
 	case lineEffect:
 		return takeInto(&r.h.Effects, line)
+	case lineLook:
+		return takeInto(&r.h.Looks, line)
+	case lineRecord:
+		return takeInto(&r.h.Records, line)
+	case lineGenerator:
+		r.h.Generator = &Generator{}
+		return json.Unmarshal(line, r.h.Generator)
 	case lineFault:
 		return r.takeFault(line)
 	case lineFinal:
@@ -208,6 +215,8 @@ func (r *reader) finish(path string) (*History, error) {
 	}
 	slices.SortStableFunc(r.h.Operations, compareOperations)
 	slices.SortStableFunc(r.h.Effects, func(a, b Effect) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(r.h.Looks, func(a, b Look) int { return cmp.Compare(a.Sent, b.Sent) })
+	slices.SortFunc(r.h.Records, compareRecords)
 	slices.SortStableFunc(r.h.Faults, func(a, b Fault) int { return cmp.Compare(a.Asked, b.Asked) })
 	return r.h, nil
 }
@@ -226,4 +235,8 @@ func compareOperations(a, b *Operation) int {
 		return -cmp.Compare(a.Phase, b.Phase) // "preload" sorts after "load"
 	}
 	return cmp.Compare(a.Index, b.Index)
+}
+
+func compareRecords(a, b Record) int {
+	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 }

@@ -29,6 +29,8 @@ type Results struct {
 	// Stacks are the figures of the first round. Rounds are all rounds, the first one too, if there was more than one.
 	Stacks []Stack `json:"stacks"`
 	Rounds []Round `json:"rounds,omitempty"`
+	// Contrasts set sync (A) and async (B) beside each other over all rounds; empty if the two may not be compared.
+	Contrasts []measure.Contrast `json:"contrasts,omitempty"`
 	// NotComparable is why the stacks' figures must not stand side by side; empty if they may.
 	NotComparable string `json:"not_comparable,omitempty"`
 }
