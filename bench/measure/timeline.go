@@ -25,6 +25,9 @@ type Bucket struct {
 	Failed int `json:"failed"`
 	// P99MS is over the OK ones, by nearest rank; null if there are none.
 	P99MS *float64 `json:"p99_ms"`
+	// TTEP99MS is the p99 of the time to effect, over the acknowledged writes whose effect was seen, by nearest rank; null if there
+	// are none.
+	TTEP99MS *float64 `json:"tte_p99_ms,omitempty"`
 }
 
 // timelines returns that of all operations, then those of each, by name.
@@ -46,7 +49,7 @@ func (s *subject) timeline(op string) Timeline {
 
 func (s *subject) bucket(op string, w window) Bucket {
 	b := Bucket{AtMS: ms(w.from)}
-	var latencies []time.Duration
+	var latencies, effects []time.Duration
 	for _, o := range s.in(w) {
 		if op != "" && o.Op != op {
 			continue
@@ -57,11 +60,29 @@ func (s *subject) bucket(op string, w window) Bucket {
 		} else {
 			b.Failed++
 		}
+		if at, ok := s.effectOf(o); ok {
+			effects = append(effects, at)
+		}
 	}
-	if len(latencies) > 0 {
-		b.P99MS = new(ms(nearestRank(latencies, 99)))
-	}
+	b.P99MS, b.TTEP99MS = p99(latencies), p99(effects)
 	return b
+}
+
+// effectOf is the time to effect of an acknowledged write whose effect was seen.
+func (s *subject) effectOf(o *history.Operation) (tte time.Duration, ok bool) {
+	if !o.IsWrite() || o.Outcome != history.OK {
+		return 0, false
+	}
+	at, sight := s.shown(o)
+	return at - o.Intended, sight == shown
+}
+
+// p99 in milliseconds, by nearest rank; nil of nothing.
+func p99(durations []time.Duration) *float64 {
+	if len(durations) == 0 {
+		return nil
+	}
+	return new(ms(nearestRank(durations, 99)))
 }
 
 func latency(o *history.Operation) time.Duration { return o.Completed - o.Intended }
