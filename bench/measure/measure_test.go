@@ -403,10 +403,10 @@ func TestTimelines(t *testing.T) {
 }
 
 func TestTimelineOfEffects(t *testing.T) {
-	r := newRun("async").do("CreatePost", 1000, 5, about(post, "p", 1)).effect(post, "p", 1, 1030).
-		do("CreatePost", 1050, 5, about(post, "q", 1)).effect(post, "q", 1, 4050).
-		do("CreatePost", 1060, 5, about(post, "unseen", 1)).
-		do("CreatePost", 1100, 5, about(post, "x", 1), unknown).effect(post, "x", 1, 1105)
+	r := newRun("async").do("CreatePost", 1000, 5, about(history.Post, "p", 1)).effect(history.Post, "p", 1, 1030).
+		do("CreatePost", 1050, 5, about(history.Post, "q", 1)).effect(history.Post, "q", 1, 4050).
+		do("CreatePost", 1060, 5, about(history.Post, "unseen", 1)).
+		do("CreatePost", 1100, 5, about(history.Post, "x", 1), unknown).effect(history.Post, "x", 1, 1105)
 	buckets := Measure(r.h).Timelines[1].Buckets
 	require.Equal(t, Bucket{AtMS: 1000, OK: 3, P99MS: new(5.0), TTEP99MS: new(3000.0)}, buckets[0], "counted where the write was intended")
 	require.Equal(t, Bucket{AtMS: 1100, Failed: 1}, buckets[1], "what was not acknowledged has no time to effect")
