@@ -75,6 +75,7 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 	f := cmd.Flags()
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "seed of everything that is left to chance")
 	f.Float64Var(&p.Rate, "rate", p.Rate, "operations per second")
+	f.IntVar(&p.Clients, "clients", p.Clients, "sessions that the operations are spread over")
 	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")
 	f.DurationVar(&p.Steady, "steady", p.Steady, "load before the first kill")
 	f.DurationVar(&p.Before, "before", p.Before, "load before each kill")

@@ -17,13 +17,13 @@ import (
 
 // pipelinePlan kills the broker three times, for a few seconds of load.
 func pipelinePlan(seed uint64) scenario.Plan {
-	return scenario.Plan{
-		Seed: seed, World: load.WorldSize{Posts: 300, Comments: 300, Authors: 20, Subscriptions: 300},
-		Rate: 300, Deadline: time.Second, Steady: 2 * time.Second,
-		Victims: []string{cluster.Broker, cluster.Broker, cluster.Broker},
-		Before:  500 * time.Millisecond, Down: 700 * time.Millisecond, After: 1300 * time.Millisecond,
-		Sample: 50,
-	}
+	p := scenario.DefaultPlan()
+	p.Seed, p.World = seed, load.WorldSize{Posts: 300, Comments: 300, Authors: 20, Subscriptions: 300}
+	p.Rate, p.Steady = 300, 2*time.Second
+	p.Victims = []string{cluster.Broker, cluster.Broker, cluster.Broker}
+	p.Before, p.Down, p.After = 500*time.Millisecond, 700*time.Millisecond, 1300*time.Millisecond
+	p.Sample = 50
+	return p
 }
 
 // TestPipelineCatchesBrokenStacks runs the whole laboratory, from the schedule to the verdict, on stacks that are known to be

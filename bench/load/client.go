@@ -84,11 +84,11 @@ func (c *Client) Close() error {
 	return errors.Join(errs...)
 }
 
-// Do performs an operation of the load and returns what became of it. intended is its run time by the schedule; the deadline
-// counts from there, so an operation that is sent late has less time left, and one whose time is over is not sent at all.
-func (c *Client) Do(ctx context.Context, p *Planned, intended time.Duration) *history.Operation {
-	o := c.describe(p, history.PhaseLoad, intended)
-	deadline := intended + c.cfg.Deadline
+// Do performs an operation of the load and returns what became of it. The deadline counts from its intended time, so an
+// operation that is sent late has less time left, and one whose time is over is not sent at all.
+func (c *Client) Do(ctx context.Context, p *Planned, due Due) *history.Operation {
+	o := c.describe(p, history.PhaseLoad, due)
+	deadline := due.Intended + c.cfg.Deadline
 	o.Sent = c.cfg.Clock.Now()
 	if o.Sent >= deadline {
 		return c.notSent(o, codeDeadlineExceeded)
@@ -103,8 +103,8 @@ func (c *Client) Do(ctx context.Context, p *Planned, intended time.Duration) *hi
 }
 
 // Drop records an operation that the generator could not send.
-func (c *Client) Drop(p *Planned, intended time.Duration) *history.Operation {
-	return c.notSent(c.describe(p, history.PhaseLoad, intended), CodeDropped)
+func (c *Client) Drop(p *Planned, due Due) *history.Operation {
+	return c.notSent(c.describe(p, history.PhaseLoad, due), CodeDropped)
 }
 
 func (c *Client) notSent(o *history.Operation, code string) *history.Operation {
@@ -123,10 +123,10 @@ func (c *Client) attempt(ctx context.Context, p *Planned, o *history.Operation) 
 }
 
 // describe says what an operation is about, as far as that is known before its reply.
-func (c *Client) describe(p *Planned, phase history.Phase, intended time.Duration) *history.Operation {
+func (c *Client) describe(p *Planned, phase history.Phase, due Due) *history.Operation {
 	o := &history.Operation{
-		Index: p.Index, Phase: phase, Op: p.Op, RequestID: p.RequestID, Ref: p.Ref, Intended: intended,
-		Author: p.Author, Follower: p.Follower, Blocked: p.Blocked,
+		Index: p.Index, Phase: phase, Op: p.Op, RequestID: p.RequestID, Ref: p.Ref, Client: p.Client,
+		Intended: due.Intended, Woken: due.Woken, Author: p.Author, Follower: p.Follower, Blocked: p.Blocked,
 	}
 	switch p.Op {
 	case CreatePost:
@@ -148,7 +148,8 @@ func (c *Client) allCalls() map[string]call {
 		CreatePost: c.createPost, UpdatePost: c.updatePost, DeletePost: c.deletePost, CreateComment: c.createComment,
 		Subscribe: c.subscribe, Unsubscribe: c.unsubscribe,
 		GetPost: func(ctx context.Context, _ *Planned, o *history.Operation) error {
-			_, err := c.posts.GetPost(ctx, &blogv1.GetPostRequest{Id: o.ID})
+			reply, err := c.posts.GetPost(ctx, &blogv1.GetPostRequest{Id: o.ID})
+			o.Version = reply.GetPost().GetVersion()
 			return err
 		},
 		ListPosts: func(ctx context.Context, _ *Planned, _ *history.Operation) error {
@@ -156,7 +157,8 @@ func (c *Client) allCalls() map[string]call {
 			return err
 		},
 		GetComment: func(ctx context.Context, _ *Planned, o *history.Operation) error {
-			_, err := c.comments.GetComment(ctx, &blogv1.GetCommentRequest{Id: o.ID})
+			reply, err := c.comments.GetComment(ctx, &blogv1.GetCommentRequest{Id: o.ID})
+			o.Version = reply.GetComment().GetVersion()
 			return err
 		},
 		ListComments: func(ctx context.Context, _ *Planned, o *history.Operation) error {
@@ -172,7 +174,8 @@ func (c *Client) allCalls() map[string]call {
 			return err
 		},
 		GetPostPage: func(ctx context.Context, _ *Planned, o *history.Operation) error {
-			_, err := c.query.GetPostPage(ctx, &blogv1.GetPostPageRequest{PostId: o.ID, PageSize: commentsPerPage})
+			reply, err := c.query.GetPostPage(ctx, &blogv1.GetPostPageRequest{PostId: o.ID, PageSize: commentsPerPage})
+			o.Version = reply.GetPost().GetVersion()
 			return err
 		},
 		ListFeed: func(ctx context.Context, _ *Planned, _ *history.Operation) error {

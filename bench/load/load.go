@@ -70,6 +70,7 @@ const (
 	streamTargets
 	streamRequestIDs
 	streamSample
+	streamClients
 )
 
 func newRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }

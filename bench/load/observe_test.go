@@ -213,7 +213,7 @@ func TestDrainOfWhatIsDeletedAgain(t *testing.T) {
 	ids := newRand(1, streamRequestIDs)
 	for i, op := range []string{UpdatePost, CreateComment, DeletePost} {
 		p := Planned{Index: int64(i), Op: op, RequestID: requestID(ids), Author: "ada", Title: "A title", Body: "A body."}
-		ops = append(ops, c.Do(t.Context(), &p, c.cfg.Clock.Now()))
+		ops = append(ops, c.Do(t.Context(), &p, Due{Intended: c.cfg.Clock.Now()}))
 		require.Equal(t, history.OK, ops[i].Outcome)
 	}
 	cfg := DrainConfig{Client: c, Effects: NewEffects(), Operations: ops, Timeout: patient}
@@ -300,7 +300,7 @@ func TestObserveReadsAllPages(t *testing.T) {
 			Op: CreateComment, Post: c.cfg.World.byRank[0], Comment: -1, RequestID: requestID(newRand(1, uint64(i))),
 			Author: "a", Body: "text" + mark(newRef(1, uint64(1<<20+i))),
 		}
-		ops = append(ops, c.Do(t.Context(), p, c.cfg.Clock.Now()))
+		ops = append(ops, c.Do(t.Context(), p, Due{Intended: c.cfg.Clock.Now()}))
 	}
 	list, err := Observe(t.Context(), c, ops, 0)
 	require.NoError(t, err)

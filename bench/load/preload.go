@@ -120,7 +120,7 @@ func (p *preload) tell() {
 // one performs one write, as often as it takes, and learns the id of what it created.
 func (p *preload) one(ctx context.Context, planned *Planned) (*history.Operation, error) {
 	c := p.client
-	o := c.describe(planned, history.PhasePreload, c.cfg.Clock.Now())
+	o := c.describe(planned, history.PhasePreload, Due{Intended: c.cfg.Clock.Now()})
 	o.Sent = o.Intended
 	pause := firstPause
 	for {

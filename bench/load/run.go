@@ -16,10 +16,10 @@ const MaxInFlight = 4096
 
 // Doer performs operations; Client is one.
 type Doer interface {
-	// Do performs an operation whose intended run time is given, and returns what became of it.
-	Do(ctx context.Context, p *Planned, intended time.Duration) *history.Operation
+	// Do performs an operation that is due, and returns what became of it.
+	Do(ctx context.Context, p *Planned, due Due) *history.Operation
 	// Drop returns the record of an operation that is not sent.
-	Drop(p *Planned, intended time.Duration) *history.Operation
+	Drop(p *Planned, due Due) *history.Operation
 }
 
 // RunConfig says what Run sends, to whom and when.
@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg RunConfig) ([]*history.Operation, error) {
 		cfg.MaxInFlight = MaxInFlight
 	}
 	g := &generator{cfg: cfg, ops: make([]*history.Operation, len(cfg.Schedule.Ops))}
-	sent := pace(ctx, cfg.Clock, g.moment, func(i int) { g.send(ctx, i) })
+	sent := pace(ctx, cfg.Clock, g.moment, func(i int, due Due) { g.send(ctx, i, due) })
 	g.underWay.Wait()
 	if sent < len(g.ops) {
 		return g.ops[:sent], fmt.Errorf("the load was interrupted after %d of %d operations: %w", sent, len(g.ops), context.Cause(ctx))
@@ -63,17 +63,16 @@ func (g *generator) moment(i int) (t time.Duration, ok bool) {
 }
 
 // send starts an operation and returns at once.
-func (g *generator) send(ctx context.Context, i int) {
+func (g *generator) send(ctx context.Context, i int, due Due) {
 	p := &g.cfg.Schedule.Ops[i]
-	intended := g.cfg.Start + p.At
 	if g.inFlight.Add(1) > int64(g.cfg.MaxInFlight) {
 		g.inFlight.Add(-1)
-		g.done(i, g.cfg.Client.Drop(p, intended))
+		g.done(i, g.cfg.Client.Drop(p, due))
 		return
 	}
 	g.underWay.Go(func() {
 		defer g.inFlight.Add(-1)
-		g.done(i, g.cfg.Client.Do(ctx, p, intended))
+		g.done(i, g.cfg.Client.Do(ctx, p, due))
 	})
 }
 

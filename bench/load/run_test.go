@@ -169,7 +169,10 @@ func TestRunPerformsEveryOperation(t *testing.T) {
 		require.Equal(t, 1, o.Attempts)
 		require.GreaterOrEqual(t, o.Sent, o.Intended)
 		require.Greater(t, o.Completed, o.Sent)
-		require.Equal(t, o.IsWrite() && o.Op != DeletePost, o.Version > 0, "%+v", o)
+		require.Equal(t, tellsVersion(o.Op), o.Version > 0, "%+v", o)
+		require.Equal(t, s.Ops[i].Client, o.Client)
+		require.GreaterOrEqual(t, o.Woken, o.Intended)
+		require.GreaterOrEqual(t, o.Sent, o.Woken)
 		require.Equal(t, o.Op != ListFeed && o.Op != ListPosts, o.ID != "", "%+v", o)
 		if o.Op == CreateComment {
 			require.NotEmpty(t, o.PostID)
@@ -178,6 +181,15 @@ func TestRunPerformsEveryOperation(t *testing.T) {
 	}
 	require.Len(t, seen, len(DefaultMix()))
 	require.Len(t, f.posts, 150+count(ops, CreatePost)-count(ops, DeletePost))
+}
+
+// tellsVersion tells whether the reply to an operation holds the version of what it is about.
+func tellsVersion(op string) bool {
+	switch op {
+	case GetPost, GetPostPage, GetComment:
+		return true
+	}
+	return isWrite(op) && op != DeletePost
 }
 
 func count(ops []*history.Operation, op string) (n int) {
@@ -229,13 +241,13 @@ func TestDeadlineCountsFromTheIntendedTime(t *testing.T) {
 	})
 	p := &Planned{Op: UpdatePost, RequestID: requestID(newRand(1, 1)), Title: "t", Body: "b", Comment: -1}
 	intended := c.cfg.Clock.Now() - 60*time.Millisecond // sent 60 ms late
-	o := c.Do(t.Context(), p, intended)
+	o := c.Do(t.Context(), p, Due{Intended: intended})
 	require.Equal(t, "DEADLINE_EXCEEDED", o.Code)
 	require.Equal(t, history.Unknown, o.Outcome)
 	require.Equal(t, 1, o.Attempts)
 	require.InDelta(t, deadline.Seconds(), (o.Completed - intended).Seconds(), 0.05)
 
-	late := c.Do(t.Context(), p, c.cfg.Clock.Now()-deadline)
+	late := c.Do(t.Context(), p, Due{Intended: c.cfg.Clock.Now() - deadline})
 	require.Equal(t, "DEADLINE_EXCEEDED", late.Code)
 	require.Equal(t, history.Fail, late.Outcome, "what was never sent has certainly not happened")
 	require.Zero(t, late.Attempts)
@@ -290,12 +302,12 @@ func TestRunEndsWithItsContext(t *testing.T) {
 // nothing is a Doer that costs nothing.
 type nothing struct{ clock Clock }
 
-func (n nothing) Do(_ context.Context, p *Planned, intended time.Duration) *history.Operation {
-	return &history.Operation{Index: p.Index, Op: p.Op, Intended: intended, Sent: n.clock.Now()}
+func (n nothing) Do(_ context.Context, p *Planned, due Due) *history.Operation {
+	return &history.Operation{Index: p.Index, Op: p.Op, Intended: due.Intended, Woken: due.Woken, Sent: n.clock.Now()}
 }
 
-func (n nothing) Drop(p *Planned, intended time.Duration) *history.Operation {
-	return n.Do(context.Background(), p, intended)
+func (n nothing) Drop(p *Planned, due Due) *history.Operation {
+	return n.Do(context.Background(), p, due)
 }
 
 func TestPacerIsNeverEarlyAndHardlyLate(t *testing.T) {

@@ -35,7 +35,10 @@ const (
 	Constant Arrivals = "constant"
 )
 
-// ScheduleConfig says what a schedule is made from. Arrivals and Mix may be left empty for their defaults.
+// DefaultClients is how many sessions the operations are spread over unless told otherwise.
+const DefaultClients = 64
+
+// ScheduleConfig says what a schedule is made from. Arrivals, Mix and Clients may be left empty for their defaults.
 type ScheduleConfig struct {
 	World    *World
 	Seed     uint64
@@ -43,6 +46,7 @@ type ScheduleConfig struct {
 	Length   time.Duration
 	Arrivals Arrivals // default Poisson
 	Mix      []Share  // default DefaultMix
+	Clients  int      // sessions; default DefaultClients
 }
 
 // Planned is one operation of a schedule. What exists before the load is named by its index in the world, -1 for none: its
@@ -51,6 +55,7 @@ type Planned struct {
 	Index     int64         `json:"index"`
 	At        time.Duration `json:"at_ns"` // from the start of the load
 	Op        string        `json:"op"`
+	Client    int           `json:"client"`     // whose operation it is: a session, from 0
 	RequestID string        `json:"request_id"` // of a write
 	Post      int           `json:"post"`
 	Comment   int           `json:"comment"`
@@ -80,12 +85,18 @@ func NewSchedule(cfg ScheduleConfig) (*Schedule, error) {
 	if len(cfg.Mix) == 0 {
 		cfg.Mix = DefaultMix()
 	}
+	if cfg.Clients == 0 {
+		cfg.Clients = DefaultClients
+	}
 	times, err := arrivals(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s := &Schedule{Rate: cfg.Rate, Length: cfg.Length, seed: cfg.Seed, world: cfg.World.Hash()}
 	if s.Ops, err = drawOps(cfg, times); err != nil {
+		return nil, err
+	}
+	if err := s.assign(cfg.Clients); err != nil {
 		return nil, err
 	}
 	return s, s.aim(cfg.World)
@@ -139,6 +150,18 @@ func drawOps(cfg ScheduleConfig, times []time.Duration) ([]Planned, error) {
 		ops[i] = Planned{Index: int64(i), At: at, Op: cfg.Mix[n].Op, Post: -1, Comment: -1}
 	}
 	return ops, nil
+}
+
+// assign spreads the operations over n clients. The load is an open loop, so a client may have several operations under way.
+func (s *Schedule) assign(n int) error {
+	if n < 1 {
+		return fmt.Errorf("%d clients: use at least 1", n)
+	}
+	r := newRand(s.seed, streamClients)
+	for i := range s.Ops {
+		s.Ops[i].Client = r.IntN(n)
+	}
+	return nil
 }
 
 // aimer chooses what operations are about.

@@ -153,8 +153,38 @@ func TestScheduleHashSeesEveryChange(t *testing.T) {
 	require.NotEqual(t, before, s.Hash())
 	s.Ops[17].At--
 	require.Equal(t, before, s.Hash())
+	s.Ops[17].Client++
+	require.NotEqual(t, before, s.Hash())
+	s.Ops[17].Client--
 	s.world = "another"
 	require.NotEqual(t, before, s.Hash())
+}
+
+func TestClientsShareTheLoad(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	for name, c := range map[string]struct{ asked, want int }{"default": {0, DefaultClients}, "one": {1, 1}, "seven": {7, 7}} {
+		t.Run(name, func(t *testing.T) {
+			s := newSchedule(t, ScheduleConfig{World: w, Seed: 3, Rate: 500, Length: 60 * time.Second, Clients: c.asked})
+			counts := make([]float64, c.want) // an index outside fails
+			for _, p := range s.Ops {
+				counts[p.Client]++
+			}
+			mean := float64(len(s.Ops)) / float64(c.want)
+			for client, n := range counts {
+				require.InDelta(t, mean, n, 5*math.Sqrt(mean), client)
+			}
+		})
+	}
+}
+
+// TestClientsLeaveTheRestAlone: a choice has its own stream of random numbers.
+func TestClientsLeaveTheRestAlone(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	few, many := newTestSchedule(t, w, 3), newSchedule(t, ScheduleConfig{World: w, Seed: 3, Rate: 500, Length: 60 * time.Second, Clients: 999})
+	for i := range few.Ops {
+		many.Ops[i].Client = few.Ops[i].Client
+	}
+	require.Equal(t, few.Ops, many.Ops)
 }
 
 func TestScheduleHasTheSharesOfTheMix(t *testing.T) {
@@ -253,6 +283,7 @@ func TestScheduleIsRefused(t *testing.T) {
 		"unknown arrivals":        {ScheduleConfig{Rate: 1, Length: time.Second, Arrivals: "burst"}, "poisson or constant"},
 		"unknown operation":       {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{"Frob", 1}}}, "Frob"},
 		"no share":                {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{GetPost, 0}}}, "all shares are 0"},
+		"no clients":              {ScheduleConfig{Rate: 1, Length: time.Second, Clients: -1}, "use at least 1"},
 		"more deletes than posts": {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{DeletePost, 1}}}, "deletes"},
 		"more unsubscribes":       {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{Unsubscribe, 1}}}, "ends"},
 		"no comments to read":     {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{GetComment, 1}}}, "none to read"},

@@ -17,6 +17,7 @@ type Plan struct {
 	Seed     uint64         `json:"seed"`
 	World    load.WorldSize `json:"world"`
 	Rate     float64        `json:"rate"`        // operations per second
+	Clients  int            `json:"clients"`     // sessions that the operations are spread over
 	Deadline time.Duration  `json:"deadline_ns"` // of each operation, from its intended send time
 	Steady   time.Duration  `json:"steady_ns"`   // load without faults, at the beginning
 
@@ -34,7 +35,8 @@ type Plan struct {
 // DefaultPlan kills each part once, and fits into three minutes for both stacks together on two cores.
 func DefaultPlan() Plan {
 	return Plan{
-		Seed: 1, World: load.DefaultWorldSize(), Rate: 500, Deadline: time.Second, Steady: 10 * time.Second,
+		Seed: 1, World: load.DefaultWorldSize(), Rate: 500, Clients: load.DefaultClients,
+		Deadline: time.Second, Steady: 10 * time.Second,
 		Victims: []string{"moderation", "posts", "comments", "subscriptions", "query", "broker"},
 		Before:  1500 * time.Millisecond, Down: 3 * time.Second, After: 3500 * time.Millisecond,
 		Sample: 500,
@@ -54,6 +56,8 @@ func (p Plan) Check() error {
 	switch {
 	case p.Rate <= 0:
 		return fmt.Errorf("rate %v: use a rate above 0 operations a second", p.Rate)
+	case p.Clients < 1:
+		return fmt.Errorf("%d clients: use at least 1", p.Clients)
 	case p.Deadline <= 0:
 		return fmt.Errorf("deadline %v: use a time above 0", p.Deadline)
 	case p.Steady <= 0:
@@ -85,7 +89,9 @@ func New(p Plan) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	schedule, err := load.NewSchedule(load.ScheduleConfig{World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length()})
+	schedule, err := load.NewSchedule(load.ScheduleConfig{
+		World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length(), Clients: p.Clients,
+	})
 	if err != nil {
 		return nil, err
 	}

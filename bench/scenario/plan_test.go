@@ -16,6 +16,7 @@ func TestPlanCheck(t *testing.T) {
 		want  string
 	}{
 		"no_rate":        {func(p *Plan) { p.Rate = 0 }, "rate 0"},
+		"no_clients":     {func(p *Plan) { p.Clients = 0 }, "0 clients: use at least 1"},
 		"no_deadline":    {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
 		"no_steady":      {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
 		"negative_time":  {func(p *Plan) { p.Before = -time.Second }, "before -1s"},

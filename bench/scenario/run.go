@@ -101,7 +101,7 @@ func (r *run) show(p Progress) {
 func (r *run) header() history.Header {
 	return history.Header{
 		Stack: r.lab.Cluster.Stack, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(), Start: r.clock.Start(),
-		OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline,
+		OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline, Clients: r.Plan.Clients,
 	}
 }
 
