@@ -3,9 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"tandem/bench/fault"
 	"tandem/bench/history"
 	"tandem/bench/load"
+	"tandem/bench/testbed"
 )
 
 // Lab is where an experiment takes place.
@@ -56,17 +55,17 @@ type Cost struct {
 // Run carries out the experiment on a fresh stack and writes its history. If ctx ends half-way, the fault under way is lifted, the
 // stack is stopped, and the history is left without its end, so that nobody takes it for whole.
 func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
-	r := &run{Experiment: e, lab: lab, clock: load.NewClock(), effects: load.NewEffects()}
+	r := &run{Experiment: e, lab: lab}
 	r.show(Progress{Stage: "start"})
-	if r.stack, err = cluster.Start(ctx, lab.Cluster); err != nil {
+	r.bed, err = testbed.Start(ctx, testbed.Config{
+		Cluster: lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline,
+		OnSend: func(o *history.Operation) { r.out.Invoke(o) }, Log: lab.Log,
+	})
+	if err != nil {
 		return Cost{}, err
 	}
-	defer func() {
-		if stop := r.stack.Stop(context.WithoutCancel(ctx)); stop != nil { // what was found out stays true
-			lab.Log.Warn("the stack did not stop by itself", "err", stop.Error())
-		}
-	}()
-	r.cost.StartUp = r.clock.Now()
+	defer func() { err = errors.Join(err, r.bed.Stop(ctx)) }()
+	r.cost.StartUp = r.bed.Clock.Now()
 	if r.out, err = history.Create(lab.History, r.header()); err != nil {
 		return Cost{}, err
 	}
@@ -79,14 +78,11 @@ func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 // run is one experiment under way.
 type run struct {
 	*Experiment
-	lab     Lab
-	clock   load.Clock
-	stack   *cluster.Cluster
-	client  *load.Client
-	effects *load.Effects
-	out     *history.Writer
-	ops     []*history.Operation // of all phases so far
-	cost    Cost
+	lab  Lab
+	bed  *testbed.Testbed
+	out  *history.Writer
+	ops  []*history.Operation // of all phases so far
+	cost Cost
 
 	usedBefore time.Duration // CPU time before the load
 	down       atomic.Pointer[string]
@@ -100,79 +96,31 @@ func (r *run) show(p Progress) {
 
 func (r *run) header() history.Header {
 	return history.Header{
-		Stack: r.lab.Cluster.Stack, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(), Start: r.clock.Start(),
+		Stack: r.lab.Cluster.Stack, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(), Start: r.bed.Clock.Start(),
 		OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline, Clients: r.Plan.Clients,
 	}
 }
 
 // work is everything between the start of the stack and its stop.
-func (r *run) work(ctx context.Context) (err error) {
-	r.client, err = load.NewClient(load.ClientConfig{
-		Addresses: r.stack.Addresses(), World: r.World, Clock: r.clock, Deadline: r.Plan.Deadline, OnSend: r.out.Invoke,
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.client.Close()) }()
-	stopWatching := r.watch(ctx)
-	defer stopWatching()
+func (r *run) work(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{r.preload, r.loadAndBreak, r.drain, r.look} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	stopWatching() // the last effect has come, or the wait for it was given up
-	for _, effect := range r.effects.List() {
+	r.bed.StopWatching() // the last effect has come, or the wait for it was given up
+	for _, effect := range r.bed.Effects.List() {
 		r.out.Effect(effect)
 	}
 	return nil
 }
 
-// watch hears of effects until the returned function is called, which waits for the watchers.
-func (r *run) watch(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var addresses []string
-	for _, name := range load.Services() {
-		addresses = append(addresses, r.stack.Address(name))
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		err := load.WatchEffects(ctx, load.WatchConfig{Addresses: addresses, Clock: r.clock, Sink: r.effects.Add, Log: r.lab.Log})
-		if err != nil {
-			r.lab.Log.Error("effects are not watched", "err", err.Error())
-		}
-	}()
-	return func() {
-		cancel()
-		<-ended
-	}
-}
-
-// preload fills the stack, and waits until all of it shows: both stacks begin the load in the same state.
+// preload fills the stack, and waits until all of it shows.
 func (r *run) preload(ctx context.Context) error {
-	began := r.clock.Now()
-	ops, err := load.Preload(ctx, r.client, load.PreloadConfig{
-		Progress: func(done, total int) { r.show(Progress{Stage: "preload", Done: done, Total: total}) },
-	})
-	r.record(ops)
-	if err := errors.Join(err, r.out.Err()); err != nil {
-		return err
-	}
-	filled := r.clock.Now()
-	drained := load.AwaitDrain(ctx, load.DrainConfig{
-		Client: r.client, Effects: r.effects, Operations: ops, Timeout: time.Minute,
-		Progress: func(pending int) { r.show(Progress{Stage: "preload", Done: len(ops) - pending, Total: len(ops)}) },
-	})
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if drained.At == 0 {
-		return fmt.Errorf("preload: %d of %d writes do not show on query's pages; see the logs in %s",
-			len(drained.Pending), len(ops), filepath.Join(r.lab.Cluster.Dir, "logs"))
-	}
-	r.cost.Preload, r.cost.DrainPreload = filled-began, max(0, drained.At-filled)
-	return nil
+	filling, err := r.bed.Fill(ctx, func(done, total int) { r.show(Progress{Stage: "preload", Done: done, Total: total}) })
+	r.record(filling.Operations)
+	r.cost.Preload, r.cost.DrainPreload = filling.Took, filling.Drained
+	return errors.Join(err, r.out.Err())
 }
 
 func (r *run) record(ops []*history.Operation) {
@@ -189,8 +137,8 @@ const runUp = 200 * time.Millisecond
 func (r *run) loadAndBreak(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	start := r.clock.Now() + runUp
-	r.usedBefore = r.cpu()
+	start := r.bed.Clock.Now() + runUp
+	r.usedBefore = r.bed.Usage().CPU
 	faults := make(chan error, 1)
 	go func() {
 		err := r.breakEach(ctx, start)
@@ -201,7 +149,7 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 	}()
 	var done, failed atomic.Int64
 	ops, err := load.Run(ctx, load.RunConfig{
-		Schedule: r.Schedule, Client: r.client, Clock: r.clock, Start: start,
+		Schedule: r.Schedule, Client: r.bed.Client, Clock: r.bed.Clock, Start: start,
 		OnDone: func(o *history.Operation) {
 			r.out.Complete(o)
 			if err := r.out.Err(); err != nil { // a run that is not recorded is for nothing
@@ -234,12 +182,12 @@ func (r *run) showLoad(o *history.Operation, done, failed *atomic.Int64) {
 func (r *run) breakEach(ctx context.Context, start time.Duration) error {
 	slot := start + r.Plan.Steady
 	for _, victim := range r.Plan.Victims {
-		f := fault.NewKill(r.stack, victim, r.clock.Now)
+		f := fault.NewKill(r.bed.Cluster, victim, r.bed.Clock.Now)
 		if err := r.waitUntil(ctx, slot+r.Plan.Before); err != nil {
 			return err
 		}
 		inject := f.Inject(ctx)
-		if r.stack.Has(victim) {
+		if r.bed.Cluster.Has(victim) {
 			r.down.Store(&victim)
 		}
 		interrupted := r.waitUntil(ctx, slot+r.Plan.Before+r.Plan.Down)
@@ -262,12 +210,12 @@ func (r *run) breakEach(ctx context.Context, start time.Duration) error {
 // waitUntil waits for a run time. A part that ends although nobody asked is an error: what is measured after that is not what
 // the plan says. So is a history that cannot be written.
 func (r *run) waitUntil(ctx context.Context, t time.Duration) error {
-	timer := time.NewTimer(t - r.clock.Now())
+	timer := time.NewTimer(t - r.bed.Clock.Now())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return r.out.Err()
-	case exit := <-r.stack.Unexpected():
+	case exit := <-r.bed.Cluster.Unexpected():
 		return exit
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -278,14 +226,15 @@ func (r *run) waitUntil(ctx context.Context, t time.Duration) error {
 func (r *run) drain(ctx context.Context) error {
 	r.show(Progress{Stage: "drain"})
 	drained := load.AwaitDrain(ctx, load.DrainConfig{
-		Client: r.client, Effects: r.effects, Operations: r.ops,
+		Client: r.bed.Client, Effects: r.bed.Effects, Operations: r.ops,
 		Progress: func(pending int) { r.show(Progress{Stage: "drain", Waiting: pending}) },
 	})
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	r.cost.CPUPerThousand = (r.cpu() - r.usedBefore) * 1000 / time.Duration(max(1, len(r.Schedule.Ops)))
-	r.cost.Memory = r.memory()
+	used := r.bed.Usage()
+	r.cost.CPUPerThousand = (used.CPU - r.usedBefore) * 1000 / time.Duration(max(1, len(r.Schedule.Ops)))
+	r.cost.Memory = used.RSS
 	if drained.At > 0 {
 		r.out.Drained(drained.At)
 	}
@@ -300,14 +249,14 @@ const settleWithin = 30 * time.Second
 func (r *run) look(ctx context.Context) error {
 	r.show(Progress{Stage: "look"})
 	var last []history.Final
-	for deadline := r.clock.Now() + settleWithin; ; {
-		finals, err := load.Observe(ctx, r.client, r.ops, r.Plan.Sample)
+	for deadline := r.bed.Clock.Now() + settleWithin; ; {
+		finals, err := load.Observe(ctx, r.bed.Client, r.ops, r.Plan.Sample)
 		if err != nil {
 			return err
 		}
 		settled := slices.Equal(finals, last)
 		last = finals
-		if settled || r.clock.Now() > deadline {
+		if settled || r.bed.Clock.Now() > deadline {
 			break
 		}
 	}
@@ -315,23 +264,4 @@ func (r *run) look(ctx context.Context) error {
 		r.out.Final(f)
 	}
 	return nil
-}
-
-// cpu is the CPU time of all parts so far.
-func (r *run) cpu() (sum time.Duration) {
-	for _, part := range r.stack.Parts() {
-		if u, ok := r.stack.Usage(part); ok {
-			sum += u.CPU
-		}
-	}
-	return sum
-}
-
-func (r *run) memory() (sum int64) {
-	for _, part := range r.stack.Parts() {
-		if u, ok := r.stack.Usage(part); ok {
-			sum += u.RSS
-		}
-	}
-	return sum
 }
