@@ -23,8 +23,9 @@ type Report struct {
 	Ops       []Op       `json:"ops"`    // by name
 	Faults    []Fault    `json:"faults"` // in the order of the run
 	Timelines []Timeline `json:"timelines"`
+	Writes    []Showing  `json:"writes"`  // how writes were accepted and showed over time: of all, then of each by name
 	Curves    []Curve    `json:"curves"`  // by operation and measure
-	Backlog   []Backlog  `json:"backlog"` // in steps of 100 ms, over the load
+	Backlog   []Backlog  `json:"backlog"` // in steps of 100 ms, from the start of the load until the drain
 	// Witness is how well the effects that were told agree with what readers saw; null if nobody read back.
 	Witness *Witness `json:"witness"`
 }
@@ -33,7 +34,7 @@ type Report struct {
 type Load struct {
 	StartMS     float64 `json:"start_ms"`
 	EndMS       float64 `json:"end_ms"`
-	SteadyEndMS float64 `json:"steady_end_ms"` // of the steady window, which begins with the load
+	SteadyEndMS float64 `json:"steady_end_ms"` // of the steady window, which begins with the load; see history.SteadyEnd
 	Operations  int     `json:"operations"`    // intended
 	Dropped     int     `json:"dropped"`       // never sent
 	// OfferedRate is operations a second as the run was asked for.
@@ -42,12 +43,22 @@ type Load struct {
 	// null if the window is empty.
 	AchievedRate *float64 `json:"achieved_rate"`
 	SteadyRate   *float64 `json:"steady_rate"`
-	// SendLateness is how long after its intended time an operation was sent: the generator's timer error, and the time until it
-	// got the processor. Null if none was sent.
+	// TimerError is how long after its intended time the generator woke up for an operation. SendLateness is how long after it the
+	// operation was sent: the timer error, and the time until it got the processor. Null if none is known.
+	TimerError   *Percentiles `json:"timer_error"`
 	SendLateness *Percentiles `json:"send_lateness"`
 	// Late are the operations that were sent more than LateAboveMS after their intended time.
 	Late        int     `json:"late"`
 	LateAboveMS float64 `json:"late_above_ms"`
+	// Generator is what the load generator used; null if the history does not tell.
+	Generator *Generator `json:"generator"`
+}
+
+// Generator is what the load took of the machine, each as a share of the CPU time that all cores together have, from 0 to 1.
+type Generator struct {
+	CPUShare    float64 `json:"cpu_share"`    // of the laboratory's own process, while it sent the load
+	OthersShare float64 `json:"others_share"` // of programs that are neither the stack's nor the laboratory; 0 where the system does not tell
+	Cores       int     `json:"cores"`
 }
 
 // Op is the figures of one operation.
@@ -97,9 +108,13 @@ type subject struct {
 // Measure computes the figures of a history. It does not change it.
 func Measure(h *history.History) Report {
 	s := newSubject(h)
-	r := Report{Stack: h.Header.Stack, Load: s.measureLoad(), Ops: []Op{}, Faults: []Fault{}, Timelines: s.timelines()}
+	r := Report{
+		Stack: h.Header.Stack, Load: s.measureLoad(), Ops: []Op{}, Faults: []Fault{}, Timelines: s.timelines(),
+		Writes: s.showings(), Curves: []Curve{}, Backlog: s.backlog(), Witness: s.witness(),
+	}
 	for _, op := range s.ops {
-		r.Ops = append(r.Ops, s.measureOp(op))
+		m, curves := s.measureOp(op)
+		r.Ops, r.Curves = append(r.Ops, m), append(r.Curves, curves...)
 	}
 	for i := range h.Faults {
 		r.Faults = append(r.Faults, s.measureFault(i))
@@ -125,17 +140,41 @@ func (s *subject) measureLoad() Load {
 		StartMS: ms(s.start), EndMS: ms(s.end), SteadyEndMS: ms(s.steady.to),
 		Operations: len(s.load), OfferedRate: s.h.Header.OfferedRate,
 		AchievedRate: s.okRate(window{s.start, s.end}), SteadyRate: s.okRate(s.steady),
+		LateAboveMS: ms(lateAbove), Generator: generatorOf(s.h.Generator),
 	}
-	var late []time.Duration
+	s.measureSending(&l)
+	return l
+}
+
+// lateAbove is from when on an operation was sent late: the precision that TTE promises. Latency counts from the intended time, so
+// what is late is in the figures, but there it is the generator's doing and not the stack's.
+const lateAbove = 5 * time.Millisecond
+
+// measureSending computes how punctual the generator was.
+func (s *subject) measureSending(l *Load) {
+	var woken, sent []time.Duration
 	for _, o := range s.load {
+		if o.Woken > 0 {
+			woken = append(woken, o.Woken-o.Intended)
+		}
 		if o.Sent == 0 {
 			l.Dropped++
 			continue
 		}
-		late = append(late, o.Sent-o.Intended)
+		sent = append(sent, o.Sent-o.Intended)
+		if o.Sent-o.Intended > lateAbove {
+			l.Late++
+		}
 	}
-	l.SendLateness = percentiles(late)
-	return l
+	l.TimerError, l.SendLateness = percentiles(woken), percentiles(sent)
+}
+
+func generatorOf(g *history.Generator) *Generator {
+	if g == nil || g.Wall <= 0 || g.Cores <= 0 {
+		return nil
+	}
+	all := g.Wall.Seconds() * float64(g.Cores)
+	return &Generator{CPUShare: g.CPU.Seconds() / all, OthersShare: g.Stolen.Seconds() / all, Cores: g.Cores}
 }
 
 // okRate is the OK answers a second to the operations intended in a window.
@@ -152,8 +191,8 @@ func (s *subject) okRate(w window) *float64 {
 	return new(float64(ok) / w.length().Seconds())
 }
 
-// measureOp computes the figures of one operation.
-func (s *subject) measureOp(op string) Op {
+// measureOp computes the figures and the curves of one operation.
+func (s *subject) measureOp(op string) (Op, []Curve) {
 	m := Op{Op: op, Write: history.IsWrite(op), Steady: s.availability(op, s.steady)}
 	var steady, whole samples
 	for _, o := range s.load {
@@ -171,7 +210,7 @@ func (s *subject) measureOp(op string) Op {
 		}
 	}
 	m.describe(steady, whole)
-	return m
+	return m, m.curves(steady)
 }
 
 // samples are the durations of an operation, each list with what is known of it.

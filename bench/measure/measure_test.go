@@ -104,8 +104,8 @@ func TestPercentiles(t *testing.T) {
 	require.Nil(t, percentiles(nil))
 	out := percentiles([]time.Duration{-time.Second, 100 * time.Hour})
 	require.Zero(t, out.P50, "below 0 counts as 0")
-	require.InEpsilon(t, 3.6e6, out.Max, 0.001, "above an hour counts as one")
-	require.Equal(t, 0.25, percentiles([]time.Duration{250 * time.Microsecond}).P50, "microseconds are told apart")
+	require.Equal(t, 3.6e8, out.Max)
+	require.Equal(t, 0.250001, percentiles([]time.Duration{250001}).P50, "nanoseconds are told apart")
 }
 
 func TestTimeToEffect(t *testing.T) {
@@ -194,6 +194,24 @@ func TestLoadFigures(t *testing.T) {
 	require.EqualValues(t, 90, l.SendLateness.Count)
 	require.InEpsilon(t, 1.0, l.SendLateness.P50, 0.001)
 	require.InEpsilon(t, 50.0, l.SendLateness.P999, 0.001)
+	require.Nil(t, l.TimerError, "nobody noted when the generator woke up")
+	require.Nil(t, l.Generator)
+}
+
+func TestGeneratorFigures(t *testing.T) {
+	r := newRun("sync").do("GetPost", 1000, 9).do("GetPost", 1100, 9).do("GetPost", 1200, 9).do("GetPost", 1300, 9, dropped)
+	for i, lateness := range []time.Duration{5 * msec, 5*msec + 1, 9 * msec} {
+		o := r.h.Operations[i]
+		o.Woken, o.Sent = o.Intended+time.Duration(i+1)*msec/10, o.Intended+lateness
+	}
+	r.h.Generator = &history.Generator{CPU: 3 * time.Second, Wall: 10 * time.Second, Cores: 2, Stolen: time.Second}
+	l := Measure(r.h).Load
+	require.Equal(t, []float64{2, 5}, []float64{float64(l.Late), l.LateAboveMS})
+	require.EqualValues(t, 3, l.TimerError.Count)
+	require.Equal(t, []float64{0.2, 0.3}, []float64{l.TimerError.P50, l.TimerError.Max})
+	require.Equal(t, &Generator{CPUShare: 0.15, OthersShare: 0.05, Cores: 2}, l.Generator)
+	r.h.Generator = &history.Generator{CPU: time.Second}
+	require.Nil(t, Measure(r.h).Load.Generator, "no share of nothing")
 }
 
 func share(a Availability) float64 {
@@ -395,11 +413,11 @@ func TestTimelines(t *testing.T) {
 	lines := Measure(r.h).Timelines
 	require.Equal(t, []string{"", "GetPost", "ListFeed"}, []string{lines[0].Op, lines[1].Op, lines[2].Op})
 	require.Len(t, lines[0].Buckets, 100)
-	require.Equal(t, Bucket{AtMS: 1000, OK: 2, Failed: 1, P99MS: new(30.0)}, lines[0].Buckets[0])
+	require.Equal(t, Bucket{AtMS: 1000, OK: 2, Failed: 1, P50MS: new(10.0), P99MS: new(30.0)}, lines[0].Buckets[0])
 	require.Equal(t, Bucket{AtMS: 1100, Failed: 1}, lines[0].Buckets[1], "after the deadline is a failure")
 	require.Equal(t, Bucket{AtMS: 1200}, lines[0].Buckets[2])
-	require.Equal(t, Bucket{AtMS: 1000, OK: 1, Failed: 1, P99MS: new(10.0)}, lines[1].Buckets[0])
-	require.Equal(t, Bucket{AtMS: 10_900, OK: 1, P99MS: new(5.0)}, lines[1].Buckets[99])
+	require.Equal(t, Bucket{AtMS: 1000, OK: 1, Failed: 1, P50MS: new(10.0), P99MS: new(10.0)}, lines[1].Buckets[0])
+	require.Equal(t, Bucket{AtMS: 10_900, OK: 1, P50MS: new(5.0), P99MS: new(5.0)}, lines[1].Buckets[99])
 }
 
 func TestTimelineOfEffects(t *testing.T) {
@@ -408,17 +426,21 @@ func TestTimelineOfEffects(t *testing.T) {
 		do("CreatePost", 1060, 5, about(history.Post, "unseen", 1)).
 		do("CreatePost", 1100, 5, about(history.Post, "x", 1), unknown).effect(history.Post, "x", 1, 1105)
 	buckets := Measure(r.h).Timelines[1].Buckets
-	require.Equal(t, Bucket{AtMS: 1000, OK: 3, P99MS: new(5.0), TTEP99MS: new(3000.0)}, buckets[0], "counted where the write was intended")
+	require.Equal(t, Bucket{AtMS: 1000, OK: 3, P50MS: new(5.0), P99MS: new(5.0), TTEP99MS: new(3000.0)}, buckets[0], "counted where the write was intended")
 	require.Equal(t, Bucket{AtMS: 1100, Failed: 1}, buckets[1], "what was not acknowledged has no time to effect")
 }
 
-func TestNearestRank(t *testing.T) {
-	var d []time.Duration
-	for i := 200; i > 0; i-- {
-		d = append(d, time.Duration(i))
+func TestRank(t *testing.T) {
+	for _, tt := range []struct {
+		n       int
+		percent float64
+		want    int
+	}{
+		{1, 50, 1}, {1, 99.9, 1}, {2, 50, 1}, {3, 50, 2}, {16, 90, 15}, {200, 99, 198}, {201, 99, 199}, {1000, 99.9, 999}, {1001, 99.9, 1000},
+		{10_000, 99.99, 9999}, {7, 1, 1}, {100_000, 99.9, 99_900},
+	} {
+		require.Equal(t, tt.want, rank(tt.n, tt.percent), "%v %% of %d", tt.percent, tt.n)
 	}
-	require.EqualValues(t, 198, nearestRank(d, 99))
-	require.EqualValues(t, 7, nearestRank([]time.Duration{7}, 99))
 }
 
 func TestEmptyHistory(t *testing.T) {
@@ -468,7 +490,23 @@ func TestAnyHistory(t *testing.T) {
 			sum += b.OK + b.Failed
 		}
 		require.Equal(t, len(h.Load()), sum, "seed %d: every operation is in a bucket", seed)
+		requireShowings(t, report, seed)
 	}
+}
+
+// requireShowings demands that the steps of the writes hold what the figures of the writes hold.
+func requireShowings(t *testing.T, r Report, seed uint64) {
+	t.Helper()
+	acknowledged, notSeen := 0, 0
+	for _, m := range r.Ops {
+		if m.Write {
+			acknowledged, notSeen = acknowledged+m.OK, notSeen+m.TTEMissing
+		}
+	}
+	for _, step := range r.Writes[0].Steps {
+		acknowledged, notSeen = acknowledged-step.Acknowledged, notSeen-step.EffectsNotSeen
+	}
+	require.Equal(t, []int{0, 0}, []int{acknowledged, notSeen}, "seed %d", seed)
 }
 
 func randomHistory(r *rand.Rand) *history.History {

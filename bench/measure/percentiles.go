@@ -1,19 +1,13 @@
 package measure
 
 import (
+	"math"
+	"slices"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The range and precision of the histograms: 1 µs to 1 hour with three significant digits, so a percentile is at most 0.1 %
-// above the true one. What lies outside is counted at the border.
-const (
-	highestMicros     = int64(time.Hour / time.Microsecond)
-	significantDigits = 3
-)
-
-// Percentiles describes a distribution of durations, in milliseconds.
+// Percentiles describes a distribution of durations, in milliseconds. Each is by nearest rank (definition 1 of Hyndman and Fan
+// 1996): the smallest of the durations that at least so many percent of them do not exceed. Nothing is rounded or interpolated.
 type Percentiles struct {
 	Count int64   `json:"count"`
 	P50   float64 `json:"p50_ms"`
@@ -28,14 +22,27 @@ func percentiles(durations []time.Duration) *Percentiles {
 	if len(durations) == 0 {
 		return nil
 	}
-	h := hdrhistogram.New(1, highestMicros, significantDigits)
-	for _, d := range durations {
-		_ = h.RecordValue(min(max(0, d.Microseconds()), highestMicros)) // fails only out of range
-	}
-	at := func(percent float64) float64 { return float64(h.ValueAtPercentile(percent)) / 1000 }
+	sorted := ascending(durations)
+	at := func(percent float64) float64 { return ms(sorted[rank(len(sorted), percent)-1]) }
 	return &Percentiles{
-		Count: h.TotalCount(), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: float64(h.Max()) / 1000,
+		Count: int64(len(sorted)), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: ms(sorted[len(sorted)-1]),
 	}
+}
+
+// ascending returns a sorted copy in which what is below 0 counts as 0.
+func ascending(durations []time.Duration) []time.Duration {
+	sorted := make([]time.Duration, len(durations))
+	for i, d := range durations {
+		sorted[i] = max(0, d)
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
+// rank is the nearest rank, from 1, of a percentile of n durations. Percents have at most two decimals.
+func rank(n int, percent float64) int {
+	const whole = 100_00
+	return max(1, (int(math.Round(float64(n)*percent*100))+whole-1)/whole)
 }
 
 // ms is a duration in milliseconds.

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"slices"
 	"time"
 
 	"tandem/bench/history"
@@ -23,7 +22,8 @@ type Bucket struct {
 	// OK are answers within the deadline, Failed all other operations that were intended in the step.
 	OK     int `json:"ok"`
 	Failed int `json:"failed"`
-	// P99MS is over the OK ones, by nearest rank; null if there are none.
+	// P50MS and P99MS are over the OK ones, by nearest rank; null if there are none.
+	P50MS *float64 `json:"p50_ms"`
 	P99MS *float64 `json:"p99_ms"`
 	// TTEP99MS is the p99 of the time to effect, over the acknowledged writes whose effect was seen, by nearest rank; null if there
 	// are none.
@@ -64,7 +64,8 @@ func (s *subject) bucket(op string, w window) Bucket {
 			effects = append(effects, at)
 		}
 	}
-	b.P99MS, b.TTEP99MS = p99(latencies), p99(effects)
+	b.P50MS, b.P99MS = p50And99(latencies)
+	_, b.TTEP99MS = p50And99(effects)
 	return b
 }
 
@@ -77,18 +78,4 @@ func (s *subject) effectOf(o *history.Operation) (tte time.Duration, ok bool) {
 	return at - o.Intended, sight == shown
 }
 
-// p99 in milliseconds, by nearest rank; nil of nothing.
-func p99(durations []time.Duration) *float64 {
-	if len(durations) == 0 {
-		return nil
-	}
-	return new(ms(nearestRank(durations, 99)))
-}
-
 func latency(o *history.Operation) time.Duration { return o.Completed - o.Intended }
-
-// nearestRank sorts durations and returns the smallest that at least percent of them do not exceed.
-func nearestRank(durations []time.Duration, percent int) time.Duration {
-	slices.Sort(durations)
-	return durations[(len(durations)*percent+99)/100-1]
-}
