@@ -54,7 +54,7 @@ type Config struct {
 	// FreePorts takes ports that are free instead of the usual ones, so that several clusters can run at once.
 	FreePorts bool
 
-	SyncLevel  string // of sync: naive or deadline
+	SyncLevel  string // of sync: naive, deadline, retry, budget, breaker or fallback
 	AsyncLevel string // of async: direct, outbox, idempotent or dead-letter
 	Acks       string // of async: none, one or all
 
@@ -68,6 +68,14 @@ type Config struct {
 
 	StartTimeout time.Duration // from exec until a part is SERVING; 0 is 15 s
 	DrainTimeout time.Duration // for calls under way after SIGTERM; 0 is 5 s
+}
+
+// Level is the protection level of the stack that runs; empty for its services' own default.
+func (c Config) Level() string {
+	if c.Stack == Sync {
+		return c.SyncLevel
+	}
+	return c.AsyncLevel
 }
 
 // Cluster is the running processes of one stack. Its methods may be called from several goroutines.

@@ -92,12 +92,11 @@ func newPart(cfg Config, name string, addresses map[string]string) *part {
 // serviceFlags are the flags that depend on the stack and the settings.
 func serviceFlags(cfg Config, addresses map[string]string) []string {
 	args := optional("--db-sync", cfg.DBSync)
+	args = append(args, optional("--level", cfg.Level())...)
 	if cfg.Stack == Sync {
-		args = append(args, "--peers", peers(addresses))
-		return append(args, optional("--level", cfg.SyncLevel)...)
+		return append(args, "--peers", peers(addresses))
 	}
 	args = append(args, "--brokers", addresses[Broker])
-	args = append(args, optional("--level", cfg.AsyncLevel)...)
 	return append(args, optional("--acks", cfg.Acks)...)
 }
 

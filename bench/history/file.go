@@ -71,6 +71,7 @@ type completion struct {
 	Attempts  int           `json:"attempts"`
 	Outcome   Outcome       `json:"outcome"`
 	Code      string        `json:"code"`
+	Degraded  bool          `json:"degraded,omitempty"`
 	Aggregate Aggregate     `json:"aggregate,omitempty"`
 	ID        string        `json:"id,omitempty"`
 	Version   int64         `json:"version,omitempty"`
@@ -180,7 +181,7 @@ func (w *Writer) Complete(o *Operation) {
 	}
 	w.write(completion{
 		Type: lineComplete, operationID: id, Sent: o.Sent, Completed: o.Completed, Attempts: o.Attempts, Outcome: o.Outcome,
-		Code: o.Code, Aggregate: o.Aggregate, ID: o.ID, Version: o.Version, Status: o.Status,
+		Code: o.Code, Aggregate: o.Aggregate, ID: o.ID, Version: o.Version, Status: o.Status, Degraded: o.Degraded,
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 func whole() *History {
 	return &History{
 		Header: Header{
-			Schema: Schema, Stack: "sync", Seed: 7, Schedule: "ab", Start: time.Date(2026, 11, 1, 2, 3, 4, 5, time.UTC),
+			Schema: Schema, Stack: "sync", Level: "fallback", Seed: 7, Schedule: "ab", Start: time.Date(2026, 11, 1, 2, 3, 4, 5, time.UTC),
 			OfferedRate: 200.5, Length: 10 * time.Second, Deadline: time.Second, Clients: 3,
 		},
 		Operations: []*Operation{
@@ -26,7 +26,7 @@ func whole() *History {
 				Outcome: OK, Code: "OK", Aggregate: Post, ID: "p0", Version: 1, Author: "ann"},
 			{Index: 0, Phase: PhaseLoad, Op: "CreateComment", RequestID: "r1", Ref: "ref1", Client: 2, Intended: 10, Woken: 10, Sent: 11, Completed: 12,
 				Attempts: 2, Outcome: OK, Code: "OK", Aggregate: Comment, ID: "c1", Version: 1, PostID: "p0", Author: "bob",
-				Status: "PENDING", Blocked: true},
+				Status: "PENDING", Blocked: true, Degraded: true},
 			{Index: 1, Phase: PhaseLoad, Op: "Subscribe", RequestID: "r2", Intended: 20, Sent: 21, Completed: 22, Attempts: 1,
 				Outcome: Unknown, Code: "UNAVAILABLE", Aggregate: Author, ID: "ann", Author: "ann", Follower: "bob"},
 			{Index: 2, Phase: PhaseLoad, Op: "GetPostPage", Intended: 30, Outcome: Fail, Aggregate: Post, ID: "p0"},

@@ -29,8 +29,9 @@ const (
 
 // Header is the first line of a history.
 type Header struct {
-	Schema   int    `json:"schema"` // 1
-	Stack    string `json:"stack"`  // "sync" or "async"
+	Schema   int    `json:"schema"`          // 1
+	Stack    string `json:"stack"`           // "sync" or "async"
+	Level    string `json:"level,omitempty"` // the stack's protection level, for example "deadline"; empty: its own default
 	Seed     uint64 `json:"seed"`
 	Schedule string `json:"schedule"` // SHA-256 of the operations and their intended times, in hex
 	// Start is the wall clock at run time zero; every other time of a history counts from there, on one monotonic clock.
@@ -56,6 +57,9 @@ type Operation struct {
 	Attempts  int           `json:"attempts"`
 	Outcome   Outcome       `json:"outcome"`
 	Code      string        `json:"code"` // the gRPC status code, for example "OK" or "UNAVAILABLE"
+	// Degraded: the answer is OK and says itself that it is less than asked for: a page lacks parts, or a comment waits for
+	// moderation that was not there.
+	Degraded bool `json:"degraded,omitempty"`
 
 	// What the operation is about. Aggregate and ID are what it changes or reads; for creations ID is known from the reply.
 	Aggregate Aggregate `json:"aggregate,omitempty"`

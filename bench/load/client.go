@@ -175,15 +175,17 @@ func (c *Client) allCalls() map[string]call {
 		},
 		GetPostPage: func(ctx context.Context, _ *Planned, o *history.Operation) error {
 			reply, err := c.query.GetPostPage(ctx, &blogv1.GetPostPageRequest{PostId: o.ID, PageSize: commentsPerPage})
-			o.Version = reply.GetPost().GetVersion()
+			o.Version, o.Degraded = reply.GetPost().GetVersion(), len(reply.GetDegradedFields()) > 0
 			return err
 		},
-		ListFeed: func(ctx context.Context, _ *Planned, _ *history.Operation) error {
-			_, err := c.query.ListFeed(ctx, &blogv1.ListFeedRequest{PageSize: postsPerPage})
+		ListFeed: func(ctx context.Context, _ *Planned, o *history.Operation) error {
+			reply, err := c.query.ListFeed(ctx, &blogv1.ListFeedRequest{PageSize: postsPerPage})
+			o.Degraded = len(reply.GetDegradedFields()) > 0
 			return err
 		},
 		GetAuthorPage: func(ctx context.Context, _ *Planned, o *history.Operation) error {
-			_, err := c.query.GetAuthorPage(ctx, &blogv1.GetAuthorPageRequest{Author: o.ID, PageSize: postsPerPage})
+			reply, err := c.query.GetAuthorPage(ctx, &blogv1.GetAuthorPageRequest{Author: o.ID, PageSize: postsPerPage})
+			o.Degraded = len(reply.GetDegradedFields()) > 0
 			return err
 		},
 	}
@@ -216,7 +218,7 @@ func (c *Client) createComment(ctx context.Context, p *Planned, o *history.Opera
 	})
 	if err == nil {
 		o.ID, o.Version = reply.GetComment().GetId(), reply.GetComment().GetVersion()
-		o.Status = statusName(reply.GetComment().GetStatus())
+		o.Status, o.Degraded = statusName(reply.GetComment().GetStatus()), reply.GetDegraded()
 	}
 	return err
 }

@@ -37,6 +37,7 @@ type fake struct {
 	mu       sync.Mutex
 	before   func(rpc string) error // nil, or what happens before the call is done
 	after    func(rpc string) error // nil, or what the caller gets though the call was done
+	degraded bool                   // answers that can be less than asked for say that they are
 	mute     bool                   // effects are not told
 	hidden   map[string]bool        // ids that query's pages do not show
 	unlisted map[string]bool        // posts that the feed does not show
@@ -83,7 +84,7 @@ func (f *fake) set(change func()) {
 func (f *fake) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	rpc := path.Base(info.FullMethod)
 	f.mu.Lock()
-	before, after := f.before, f.after
+	before, after, degraded := f.before, f.after, f.degraded
 	f.mu.Unlock()
 	if before != nil {
 		if err := before(rpc); err != nil {
@@ -91,10 +92,29 @@ func (f *fake) intercept(ctx context.Context, req any, info *grpc.UnaryServerInf
 		}
 	}
 	reply, err := f.handle(ctx, req, handle)
+	if err == nil && degraded {
+		reply = lessen(reply.(proto.Message))
+	}
 	if err == nil && after != nil {
 		err = after(rpc)
 	}
 	return reply, err
+}
+
+// lessen marks a reply as degraded, if it has a place for that.
+func lessen(reply proto.Message) proto.Message {
+	reply = proto.Clone(reply)
+	switch r := reply.(type) {
+	case *blogv1.CreateCommentResponse:
+		r.Degraded = true
+	case *blogv1.GetPostPageResponse:
+		r.DegradedFields = []string{"comments"}
+	case *blogv1.ListFeedResponse:
+		r.DegradedFields = []string{"entries.comment_count"}
+	case *blogv1.GetAuthorPageResponse:
+		r.DegradedFields = []string{"subscriber_count"}
+	}
+	return reply
 }
 
 func (f *fake) handle(ctx context.Context, req any, handle grpc.UnaryHandler) (any, error) {

@@ -192,6 +192,22 @@ func tellsVersion(op string) bool {
 	return isWrite(op) && op != DeletePost
 }
 
+func TestDegradedAnswersAreMarked(t *testing.T) {
+	f, c, _ := preloaded(t, 5*time.Second)
+	f.set(func() { f.degraded = true })
+	s := newSchedule(t, ScheduleConfig{World: c.cfg.World, Seed: 1, Rate: 2000, Length: 300 * time.Millisecond})
+	marked := map[string]bool{}
+	for _, o := range runSchedule(t, c, s, 0) {
+		require.Equal(t, history.OK, o.Outcome, "less is an answer: %+v", o)
+		marked[o.Op] = o.Degraded
+	}
+	for op, degraded := range marked {
+		canBeLess := op == CreateComment || op == GetPostPage || op == ListFeed || op == GetAuthorPage
+		require.Equal(t, canBeLess, degraded, op)
+	}
+	require.Len(t, marked, len(DefaultMix()))
+}
+
 func count(ops []*history.Operation, op string) (n int) {
 	for _, o := range ops {
 		if o.Op == op {

@@ -157,7 +157,7 @@ func pageOf(a history.Aggregate) string {
 }
 
 // readable returns when the page of a write could be read, from its effect on. If a part that the page needs was down then, it
-// is when the first read of such a page that was sent after the effect was answered. Without that, a stack whose pages are
+// is when the first read of such a page that was sent after the effect was answered whole. Without that, a stack whose pages are
 // down would seem to show its writes at once.
 func (s *subject) readable(o *history.Operation, effect time.Duration) time.Duration {
 	page := pageOf(o.Aggregate)
@@ -165,7 +165,7 @@ func (s *subject) readable(o *history.Operation, effect time.Duration) time.Dura
 		return effect
 	}
 	for _, read := range s.load[s.firstFrom(effect):] {
-		if read.Op == page && read.Outcome == history.OK {
+		if read.Op == page && read.Outcome == history.OK && !read.Degraded {
 			return max(effect, read.Completed)
 		}
 	}
@@ -174,7 +174,7 @@ func (s *subject) readable(o *history.Operation, effect time.Duration) time.Dura
 
 // down tells whether a part that an operation needs was down at a time.
 func (s *subject) down(op string, at time.Duration) bool {
-	needed, _ := Needs(s.h.Header.Stack, op)
+	needed, _ := s.needs(op)
 	for _, f := range s.h.Faults {
 		up := f.Lifted
 		if up == 0 {

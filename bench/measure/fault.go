@@ -56,6 +56,8 @@ type Availability struct {
 	Share    *float64 `json:"share"` // 0 to 1; null if nothing was intended
 	OK       int      `json:"ok"`
 	Intended int      `json:"intended"`
+	// Degraded are those of OK whose answer was less than asked for, and said so.
+	Degraded int `json:"degraded,omitempty"`
 }
 
 // Windows is the availability around a fault, by intended time: before is the up to 3 s before the fault was asked for that
@@ -118,6 +120,9 @@ func (s *subject) availability(op string, w window) Availability {
 		a.Intended++
 		if s.available(o) {
 			a.OK++
+			if o.Degraded {
+				a.Degraded++
+			}
 		}
 	}
 	if a.Intended > 0 {
@@ -187,7 +192,7 @@ func (s *subject) windows(op string, w slot) Windows {
 // cell compares the availability during a fault with the dependency graph.
 func (s *subject) cell(w Windows, victim string) Cell {
 	c := Cell{Op: w.Op, Availability: w.During.Share, Samples: w.During.Intended}
-	needed, known := Needs(s.h.Header.Stack, w.Op)
+	needed, known := s.needs(w.Op)
 	if !known {
 		return c
 	}

@@ -28,9 +28,28 @@ func graphs() map[string]graph {
 	}
 }
 
-// Needs returns the services without which an operation of a stack ("sync" or "async") must fail, and false if the graph does
-// not know the stack or the operation.
-func Needs(stack, op string) (services []string, known bool) {
+// atFallback is what sync's operations need at the level fallback, where that is less: the rest is left out of the answer, which
+// says so.
+func atFallback() graph {
+	return graph{
+		"CreateComment": {"comments", "posts"},
+		"GetPostPage":   {"query", "posts"}, "ListFeed": {"query", "posts"}, "GetAuthorPage": {"query", "posts"},
+	}
+}
+
+// Needs returns the services without which an operation of a stack ("sync" or "async") must fail at a protection level, and false
+// if the graph does not know the stack or the operation.
+func Needs(stack, level, op string) (services []string, known bool) {
+	if stack == "sync" && level == "fallback" {
+		if services, known = atFallback()[op]; known {
+			return services, true
+		}
+	}
 	services, known = graphs()[stack][op]
 	return services, known
+}
+
+// needs is Needs for the stack and the level of this run.
+func (s *subject) needs(op string) (services []string, known bool) {
+	return Needs(s.h.Header.Stack, s.h.Header.Level, op)
 }

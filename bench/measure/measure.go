@@ -70,6 +70,8 @@ type Op struct {
 	OK      int `json:"ok"`
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
+	// Degraded are those of OK whose answer was less than asked for, and said so.
+	Degraded int `json:"degraded,omitempty"`
 
 	// Steady is the availability in the steady window. The percentiles below are over the OK operations only, so they say
 	// little where this is not 1.
@@ -245,6 +247,9 @@ func (m *Op) countOutcome(o *history.Operation) {
 	switch o.Outcome {
 	case history.OK:
 		m.OK++
+		if o.Degraded {
+			m.Degraded++
+		}
 	case history.Fail:
 		m.Failed++
 	default:

@@ -64,9 +64,10 @@ func about(kind history.Aggregate, id string, version int64) func(*history.Opera
 	return func(o *history.Operation) { o.Aggregate, o.ID, o.Version = kind, id, version }
 }
 
-func fail(o *history.Operation)    { o.Outcome = history.Fail }
-func unknown(o *history.Operation) { o.Outcome, o.Completed = history.Unknown, 0 }
-func dropped(o *history.Operation) { o.Outcome, o.Sent, o.Completed = history.Fail, 0, 0 }
+func fail(o *history.Operation)     { o.Outcome = history.Fail }
+func unknown(o *history.Operation)  { o.Outcome, o.Completed = history.Unknown, 0 }
+func degraded(o *history.Operation) { o.Degraded = true }
+func dropped(o *history.Operation)  { o.Outcome, o.Sent, o.Completed = history.Fail, 0, 0 }
 
 func opOf(t *testing.T, r Report, op string) Op {
 	t.Helper()
@@ -374,6 +375,21 @@ func TestSurpriseStartsAboveFivePercent(t *testing.T) {
 	}
 }
 
+func TestFallbackIsPredictedAndCountedApart(t *testing.T) {
+	for level, predicted := range map[string]float64{"breaker": 0, "fallback": 1} {
+		r := newRun("sync")
+		r.h.Header.Level = level
+		r.every100("GetPostPage", 1000, 5000).every100("GetPostPage", 5000, 7100, degraded).every100("GetPostPage", 7100, 11_000)
+		report := Measure(r.kill("comments", 5000, 5100, 7000, 7100, 9000).h)
+		f := report.Faults[0]
+		require.Equal(t, predicted, *f.BlastRadius[0].Predicted, level)
+		require.Equal(t, predicted == 0, f.BlastRadius[0].Surprise, level)
+		require.Equal(t, Availability{Share: new(1.0), OK: 19, Intended: 19, Degraded: 19}, f.Ops[0].During)
+		require.Zero(t, f.Ops[0].Before.Degraded)
+		require.Equal(t, 21, opOf(t, report, "GetPostPage").Degraded)
+	}
+}
+
 func TestAbsentFaultIsMarked(t *testing.T) {
 	r := newRun("sync").every100("GetPost", 1000, 11_000).kill("broker", 5000, 5100, 7000, 7100, 9000)
 	r.h.Faults[0].Absent = true
@@ -383,18 +399,25 @@ func TestAbsentFaultIsMarked(t *testing.T) {
 }
 
 func TestGraph(t *testing.T) {
-	for _, tt := range []struct{ stack, op, want string }{
-		{"sync", "CreateComment", "comments posts moderation"}, {"sync", "DeletePost", "posts comments"},
-		{"sync", "GetAuthorPage", "query posts subscriptions"}, {"sync", "GetPostPage", "query posts comments subscriptions"},
-		{"async", "CreateComment", "comments"}, {"async", "GetPostPage", "query"},
+	for _, tt := range []struct{ stack, level, op, want string }{
+		{"sync", "deadline", "CreateComment", "comments posts moderation"}, {"sync", "deadline", "DeletePost", "posts comments"},
+		{"sync", "deadline", "GetAuthorPage", "query posts subscriptions"},
+		{"sync", "breaker", "GetPostPage", "query posts comments subscriptions"},
+		{"sync", "fallback", "CreateComment", "comments posts"}, {"sync", "fallback", "DeletePost", "posts comments"},
+		{"sync", "fallback", "GetPostPage", "query posts"},
+		{"async", "outbox", "CreateComment", "comments"}, {"async", "", "GetPostPage", "query"},
 	} {
-		services, known := Needs(tt.stack, tt.op)
+		services, known := Needs(tt.stack, tt.level, tt.op)
 		require.True(t, known)
 		require.Equal(t, tt.want, strings.Join(services, " "), tt.op)
 	}
-	_, known := Needs("sync", "Frob")
+	_, known := Needs("sync", "fallback", "Frob")
 	require.False(t, known)
 	sync, async := graphs()["sync"], graphs()["async"]
+	for op, services := range atFallback() {
+		require.Subset(t, sync[op], services, op)
+		require.Less(t, len(services), len(sync[op]), "only what needs less stands there: %s", op)
+	}
 	require.Len(t, async, len(sync))
 	for op, services := range async {
 		require.Len(t, services, 1, "async needs one service only: %s", op)
