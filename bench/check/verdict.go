@@ -96,7 +96,7 @@ func (j *judge) loadDoubts() []string {
 // rate exactly, so the answers are counted against the arrivals of that window; the arrivals themselves must not fall short of
 // the rate by more than chance explains (three standard deviations of a Poisson process).
 func (j *judge) rateDoubt(load []*history.Operation) string {
-	end := j.h.SteadyEnd()
+	end := j.h.FirstFault()
 	window := (end - j.h.LoadStart()).Seconds()
 	intended, ok := 0, 0
 	for _, o := range load {

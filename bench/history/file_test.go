@@ -288,9 +288,26 @@ func TestWindows(t *testing.T) {
 	require.Len(t, h.Load(), 2)
 	require.Equal(t, time.Duration(10), h.LoadStart())
 	require.Equal(t, time.Duration(110), h.LoadEnd())
-	require.Equal(t, time.Duration(110), h.SteadyEnd())
+	require.Equal(t, time.Duration(110), h.FirstFault())
 	h.Faults = []Fault{{Asked: 50}}
-	require.Equal(t, time.Duration(50), h.SteadyEnd())
+	require.Equal(t, time.Duration(50), h.FirstFault())
+	h.Faults[0].Asked = 120
+	require.Equal(t, time.Duration(110), h.FirstFault())
+}
+
+func TestSteadyEnd(t *testing.T) {
+	for name, tc := range map[string]struct{ fault, deadline, want time.Duration }{
+		"no_fault": {0, 5, 110}, "a_deadline_before_the_fault": {50, 5, 45}, "half_of_a_short_time": {16, 5, 13},
+		"two_deadlines": {20, 5, 15}, "fault_at_the_start": {10, 5, 10}, "fault_before_the_load": {5, 5, 10}, "fault_after_the_load": {110, 5, 110},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &History{Header: Header{Length: 100, Deadline: tc.deadline}, Operations: []*Operation{{Phase: PhaseLoad, Intended: 10}}}
+			if tc.fault > 0 {
+				h.Faults = []Fault{{Asked: tc.fault, Absent: true}}
+			}
+			require.Equal(t, tc.want, h.SteadyEnd())
+		})
+	}
 }
 
 // FuzzRead: whatever the file, Read does not panic, and what it understood survives being written and read again.

@@ -175,6 +175,18 @@ func TestStalenessAndWholeRun(t *testing.T) {
 	require.Equal(t, 1, got.TTEMissing)
 }
 
+// TestSteadyWindowKeepsOutOfTheOutage: what is accepted just before the first fault shows only after it.
+func TestSteadyWindowKeepsOutOfTheOutage(t *testing.T) {
+	r := newRun("async").
+		do("CreatePost", 1000, 10, about(history.Post, "a", 1)).effect(history.Post, "a", 1, 1030).
+		do("CreatePost", 3999, 10, about(history.Post, "b", 1)).effect(history.Post, "b", 1, 4050).
+		do("CreatePost", 4995, 4, about(history.Post, "c", 1)).effect(history.Post, "c", 1, 7300).
+		kill("query", 5000, 5100, 7000, 7100, 9000)
+	got := opOf(t, Measure(r.h), "CreatePost")
+	require.Equal(t, []int64{2, 2, 2}, []int64{got.TTA.Count, got.TTE.Count, got.Staleness.Count})
+	require.Equal(t, []float64{51, 2305}, []float64{got.TTE.Max, got.TTEWhole.Max})
+}
+
 func TestLoadFigures(t *testing.T) {
 	r := newRun("sync").every100("GetPost", 1000, 11_000).kill("posts", 5000, 5100, 7000, 7100, 9000)
 	for i, o := range r.h.Operations {
@@ -187,10 +199,10 @@ func TestLoadFigures(t *testing.T) {
 	}
 	r.h.Operations[99].Sent = r.h.Operations[99].Intended + 50*msec
 	l := Measure(r.h).Load
-	require.Equal(t, []float64{1000, 11_000, 5000}, []float64{l.StartMS, l.EndMS, l.SteadyEndMS})
+	require.Equal(t, []float64{1000, 11_000, 4000}, []float64{l.StartMS, l.EndMS, l.SteadyEndMS})
 	require.Equal(t, []int{100, 10}, []int{l.Operations, l.Dropped})
-	require.InDelta(t, 8.6, *l.AchievedRate, 1e-9) // 100 − 4 failed − 10 dropped in 10 s
-	require.InDelta(t, 9.0, *l.SteadyRate, 1e-9)   // 40 − 4 in 4 s
+	require.InDelta(t, 8.6, *l.AchievedRate, 1e-9)  // 100 − 4 failed − 10 dropped in 10 s
+	require.InDelta(t, 26.0/3, *l.SteadyRate, 1e-9) // 30 − 4 in 3 s
 	require.Equal(t, 10.0, l.OfferedRate)
 	require.EqualValues(t, 90, l.SendLateness.Count)
 	require.InEpsilon(t, 1.0, l.SendLateness.P50, 0.001)
