@@ -60,6 +60,7 @@ type invocation struct {
 	Author    string        `json:"author,omitempty"`
 	Follower  string        `json:"follower,omitempty"`
 	Blocked   bool          `json:"blocked,omitempty"`
+	Text      string        `json:"text,omitempty"`
 }
 
 // completion is the part of an operation that its answer tells. Its JSON names are Operation's.
@@ -165,6 +166,7 @@ func (w *Writer) Invoke(o *Operation) {
 		Type: lineInvoke, operationID: id, Op: o.Op, RequestID: o.RequestID, Ref: o.Ref, Client: o.Client,
 		Intended: o.Intended, Woken: o.Woken, Sent: o.Sent,
 		Aggregate: o.Aggregate, ID: o.ID, PostID: o.PostID, Author: o.Author, Follower: o.Follower, Blocked: o.Blocked,
+		Text: o.Text,
 	})
 }
 

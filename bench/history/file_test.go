@@ -26,7 +26,7 @@ func whole() *History {
 				Outcome: OK, Code: "OK", Aggregate: Post, ID: "p0", Version: 1, Author: "ann"},
 			{Index: 0, Phase: PhaseLoad, Op: "CreateComment", RequestID: "r1", Ref: "ref1", Client: 2, Intended: 10, Woken: 10, Sent: 11, Completed: 12,
 				Attempts: 2, Outcome: OK, Code: "OK", Aggregate: Comment, ID: "c1", Version: 1, PostID: "p0", Author: "bob",
-				Status: "PENDING", Blocked: true, Degraded: true},
+				Status: "PENDING", Blocked: true, Degraded: true, Text: "cd"},
 			{Index: 1, Phase: PhaseLoad, Op: "Subscribe", RequestID: "r2", Intended: 20, Sent: 21, Completed: 22, Attempts: 1,
 				Outcome: Unknown, Code: "UNAVAILABLE", Aggregate: Author, ID: "ann", Author: "ann", Follower: "bob"},
 			{Index: 2, Phase: PhaseLoad, Op: "GetPostPage", Intended: 30, Outcome: Fail, Aggregate: Post, ID: "p0"},
@@ -39,7 +39,8 @@ func whole() *History {
 		Faults: []Fault{{Name: "kill", Victim: "posts", Absent: true, Asked: 100, InEffect: 101, LiftAsked: 102, Lifted: 103,
 			End: 104, Problem: "none"}},
 		Finals: []Final{{View: ViewStore, Aggregate: Comment, ID: "c1", Present: true, Version: 2, Ref: "ref1", PostID: "p0",
-			Status: "REJECTED", Count: 3}},
+			Status: "REJECTED", Author: "bob", Text: "cd", Count: 3, Subscribers: 4, InFeed: true, FeedComments: 5, FeedSubscribers: 6,
+			Posts: 7, List: "ef"}},
 		Drained:  200,
 		Complete: true,
 	}

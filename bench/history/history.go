@@ -3,7 +3,12 @@
 // run can be judged again later.
 package history
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
 
 // Phase is the part of a run that an operation belongs to.
 type Phase string
@@ -70,6 +75,7 @@ type Operation struct {
 	Follower  string    `json:"follower,omitempty"`
 	Status    string    `json:"status,omitempty"`  // of CreateComment, from the reply: "PENDING", "APPROVED" or "REJECTED"
 	Blocked   bool      `json:"blocked,omitempty"` // of CreateComment: the text holds a blocked word, so it must end REJECTED
+	Text      string    `json:"text,omitempty"`    // of CreatePost, UpdatePost and CreateComment: TextDigest of what was sent
 }
 
 // IsWrite tells whether an operation changes anything.
@@ -136,9 +142,35 @@ type Final struct {
 	PostID    string    `json:"post_id,omitempty"` // of a comment
 	Status    string    `json:"status,omitempty"`  // of a comment, in ViewStore
 	Verdict   string    `json:"verdict,omitempty"` // of a comment, in ViewStore: what moderation says, as a status; empty for nothing
+	Author    string    `json:"author,omitempty"`  // who wrote a post or a comment
+	Text      string    `json:"text,omitempty"`    // of a post or a comment: TextDigest of what it says
 	// Count is, of an author: the subscribers; of a post: the approved comments that the counter shows (in ViewStore the
 	// total_size of ListComments, in ViewPage the comment_count of GetPostPage).
 	Count int64 `json:"count,omitempty"`
+	// Subscribers is, of a post in ViewPage: the subscribers of its author as GetPostPage shows them.
+	Subscribers int64 `json:"subscribers,omitempty"`
+	// InFeed is true of a post in ViewPage that was seen in the feed (its newest part is read); then FeedComments and
+	// FeedSubscribers are the counts that stand beside it there.
+	InFeed          bool  `json:"in_feed,omitempty"`
+	FeedComments    int64 `json:"feed_comments,omitempty"`
+	FeedSubscribers int64 `json:"feed_subscribers,omitempty"`
+	// Posts is, of an author, how many posts the author's list holds (in ViewStore ListPosts, in ViewPage GetAuthorPage), and
+	// List a TextDigest of their ids and versions, newest first.
+	Posts int64  `json:"posts,omitempty"`
+	List  string `json:"list,omitempty"`
+}
+
+// textDigestBytes is enough that no two texts of a run are taken for the same one.
+const textDigestBytes = 8
+
+// TextDigest stands for texts in a history, which would be long with them: the first 64 bits of their SHA-256 in hex. Where one
+// text ends and the next begins counts too.
+func TextDigest(texts ...string) string {
+	h := sha256.New()
+	for _, text := range texts {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(text), text) // writing to a hash cannot fail
+	}
+	return hex.EncodeToString(h.Sum(nil)[:textDigestBytes])
 }
 
 // Look is one read of query's pages that was made to see whether one acknowledged write of the load shows yet: by the client

@@ -128,6 +128,9 @@ func (c *Client) describe(p *Planned, phase history.Phase, due Due) *history.Ope
 		Index: p.Index, Phase: phase, Op: p.Op, RequestID: p.RequestID, Ref: p.Ref, Client: p.Client,
 		Intended: due.Intended, Woken: due.Woken, Author: p.Author, Follower: p.Follower, Blocked: p.Blocked,
 	}
+	if p.Body != "" {
+		o.Text = history.TextDigest(p.Title, p.Body)
+	}
 	switch p.Op {
 	case CreatePost:
 		o.Aggregate = history.Post

@@ -47,7 +47,7 @@ func WatchEffects(ctx context.Context, cfg WatchConfig) error {
 				return fmt.Errorf("watch the effects of %s: %w", address, err)
 			}
 			defer conn.Close()
-			w := &watcher{cfg: cfg, client: labv1.NewEffectsServiceClient(conn), seen: map[effectKey]bool{}}
+			w := &watcher{cfg: cfg, client: labv1.NewEffectsServiceClient(conn), seen: map[effectKey]int{}}
 			w.watch(ctx, address)
 			return nil
 		})
@@ -55,7 +55,8 @@ func WatchEffects(ctx context.Context, cfg WatchConfig) error {
 	return watchers.Wait()
 }
 
-// effectKey tells effects apart. The time belongs to it: an event that is applied twice has two effects of one version.
+// effectKey tells effects apart. The time belongs to it: an event that is applied twice has two effects of one version. If that
+// is in one commit, they are alike, and counted.
 type effectKey struct {
 	aggregate history.Aggregate
 	id        string
@@ -66,7 +67,7 @@ type effectKey struct {
 type watcher struct {
 	cfg    WatchConfig
 	client labv1.EffectsServiceClient
-	seen   map[effectKey]bool
+	seen   map[effectKey]int // how often the sink got each
 }
 
 // watch opens one stream after the other.
@@ -93,25 +94,28 @@ func (w *watcher) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	told := map[effectKey]int{}
 	for {
 		reply, err := stream.Recv()
 		if err != nil {
 			return err
 		}
 		for _, e := range reply.GetEffects() {
-			w.take(e)
+			w.take(e, told)
 		}
 	}
 }
 
-// take passes an effect on unless it was heard of before.
-func (w *watcher) take(e *labv1.Effect) {
+// take passes an effect on unless a stream before told of it: a stream tells from the beginning, so what it has told more often
+// than any before it is new.
+func (w *watcher) take(e *labv1.Effect, told map[effectKey]int) {
 	wall := e.GetEffectTime().AsTime()
 	k := effectKey{aggregateOf(e.GetAggregate()), e.GetId(), e.GetVersion(), wall.UnixNano()}
-	if w.seen[k] {
+	told[k]++
+	if told[k] <= w.seen[k] {
 		return
 	}
-	w.seen[k] = true
+	w.seen[k] = told[k]
 	w.cfg.Sink(history.Effect{Aggregate: k.aggregate, ID: k.id, Version: k.version, At: w.cfg.Clock.FromWall(wall)})
 }
 

@@ -202,16 +202,28 @@ func pageOf[T any](list []T, size int32, token string) (page []T, next string) {
 }
 
 func (f *fake) ListPosts(_ context.Context, r *blogv1.ListPostsRequest) (*blogv1.ListPostsResponse, error) {
-	page, next := pageOf(f.posts, r.GetPageSize(), r.GetPageToken())
+	page, next := pageOf(f.postsOf(r.GetAuthor(), false), r.GetPageSize(), r.GetPageToken())
 	return &blogv1.ListPostsResponse{Posts: page, NextPageToken: next}, nil
 }
 
+// postsOf are the posts of an author, or of all, as a page shows them or as they are.
+func (f *fake) postsOf(author string, shown bool) (list []*blogv1.Post) {
+	for _, p := range f.posts {
+		if (author == "" || p.GetAuthor() == author) && !(shown && f.hidden[p.GetId()]) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
 func (f *fake) ListFeed(_ context.Context, r *blogv1.ListFeedRequest) (*blogv1.ListFeedResponse, error) {
-	shown := slices.DeleteFunc(slices.Clone(f.posts), func(p *blogv1.Post) bool { return f.hidden[p.GetId()] || f.unlisted[p.GetId()] })
+	shown := slices.DeleteFunc(f.postsOf("", true), func(p *blogv1.Post) bool { return f.unlisted[p.GetId()] })
 	page, next := pageOf(shown, r.GetPageSize(), r.GetPageToken())
 	reply := &blogv1.ListFeedResponse{NextPageToken: next}
 	for _, p := range page {
-		reply.Entries = append(reply.Entries, &blogv1.FeedEntry{Post: p})
+		reply.Entries = append(reply.Entries, &blogv1.FeedEntry{
+			Post: p, CommentCount: f.approvedOf(p.GetId()), SubscriberCount: int64(len(f.follows[p.GetAuthor()])),
+		})
 	}
 	return reply, nil
 }
@@ -238,6 +250,10 @@ func (f *fake) commentsOf(postID string, shown bool, status blogv1.CommentStatus
 		}
 	}
 	return list
+}
+
+func (f *fake) approvedOf(postID string) int64 {
+	return int64(len(f.commentsOf(postID, true, blogv1.CommentStatus_COMMENT_STATUS_APPROVED)))
 }
 
 func (f *fake) GetComment(_ context.Context, r *blogv1.GetCommentRequest) (*blogv1.GetCommentResponse, error) {
@@ -270,7 +286,8 @@ func (f *fake) GetPostPage(_ context.Context, r *blogv1.GetPostPageRequest) (*bl
 	}
 	list := f.commentsOf(p.GetId(), true, blogv1.CommentStatus_COMMENT_STATUS_APPROVED)
 	page, next := pageOf(list, r.GetPageSize(), r.GetPageToken())
-	return &blogv1.GetPostPageResponse{Post: p, Comments: page, NextPageToken: next, CommentCount: int64(len(list))}, nil
+	return &blogv1.GetPostPageResponse{Post: p, Comments: page, NextPageToken: next, CommentCount: int64(len(list)),
+		SubscriberCount: int64(len(f.follows[p.GetAuthor()]))}, nil
 }
 
 func (f *fake) GetAuthorPage(_ context.Context, r *blogv1.GetAuthorPageRequest) (*blogv1.GetAuthorPageResponse, error) {
@@ -278,7 +295,8 @@ func (f *fake) GetAuthorPage(_ context.Context, r *blogv1.GetAuthorPageRequest) 
 	if f.hidden[r.GetAuthor()] {
 		n--
 	}
-	return &blogv1.GetAuthorPageResponse{SubscriberCount: n}, nil
+	page, next := pageOf(f.postsOf(r.GetAuthor(), true), r.GetPageSize(), r.GetPageToken())
+	return &blogv1.GetAuthorPageResponse{Posts: page, NextPageToken: next, SubscriberCount: n}, nil
 }
 
 func (f *fake) GetSubscriberCount(_ context.Context, r *blogv1.GetSubscriberCountRequest,

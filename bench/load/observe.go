@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -25,7 +26,7 @@ const ObserveConcurrency = 64
 // Each thing gets one Final per view, also if it is absent: a post that says NOT_FOUND, or, created by the load, stands in no
 // list; a comment that was acknowledged, or shows in the other view, and stands not under its post.
 func Observe(ctx context.Context, c *Client, ops []*history.Operation, sample int) ([]history.Final, error) {
-	o := &observer{client: c, comments: map[string][]string{}, created: map[string]bool{}}
+	o := &observer{client: c, comments: map[string][]string{}, created: map[string]bool{}, authorOf: map[string]string{}}
 	o.sortOps(ops)
 	listed, err := o.walkNewest(ctx)
 	if err != nil {
@@ -46,7 +47,9 @@ type observer struct {
 	preload  map[string]bool     // ids of the preload's posts
 	created  map[string]bool     // ids of acknowledged posts of the load
 	comments map[string][]string // ids of acknowledged comments, by their post
+	authorOf map[string]string   // of all posts whose creation was acknowledged
 	listed   listing
+	feed     map[string]*blogv1.FeedEntry // the part of the feed that was read, by post
 
 	mu     sync.Mutex
 	finals []history.Final
@@ -58,6 +61,9 @@ type listing map[history.View]map[string]bool
 func (o *observer) sortOps(ops []*history.Operation) {
 	o.preload = map[string]bool{}
 	for _, op := range ops {
+		if op.Op == CreatePost && op.Outcome == history.OK {
+			o.authorOf[op.ID] = op.Author
+		}
 		switch {
 		case op.Outcome != history.OK:
 		case op.Op == CreatePost && op.Phase == history.PhasePreload:
@@ -82,10 +88,14 @@ func (o *observer) walkNewest(ctx context.Context) (listing, error) {
 			return true
 		}
 	}
-	if err := o.client.walkPosts(ctx, observation, note(store)); err != nil {
+	if err := o.client.walkPosts(ctx, "", observation, note(store)); err != nil {
 		return nil, err
 	}
-	err := o.client.walkFeed(ctx, observation, note(page))
+	o.feed = map[string]*blogv1.FeedEntry{}
+	err := o.client.walkFeed(ctx, observation, func(entry *blogv1.FeedEntry) bool {
+		o.feed[entry.GetPost().GetId()] = entry
+		return note(page)(entry.GetPost())
+	})
 	return listing{history.ViewStore: store, history.ViewPage: page}, err
 }
 
@@ -114,13 +124,21 @@ func (o *observer) postsToSee(ops []*history.Operation, sample int) map[string]b
 	return see
 }
 
+// authorsToSee are those whose subscribers or posts the load touched.
 func (o *observer) authorsToSee(ops []*history.Operation) map[string]bool {
 	see := map[string]bool{}
 	for _, op := range ops {
-		if op.Phase == history.PhaseLoad && op.IsWrite() && op.Aggregate == history.Author {
+		switch {
+		case op.Phase != history.PhaseLoad || !op.IsWrite():
+		case op.Aggregate == history.Author:
 			see[op.ID] = true
+		case op.Op == CreatePost:
+			see[op.Author] = true
+		case op.Aggregate == history.Post:
+			see[o.authorOf[op.ID]] = true
 		}
 	}
+	delete(see, "") // of a post whose creation had no answer
 	return see
 }
 
@@ -169,7 +187,10 @@ func (o *observer) lookAtPost(ctx context.Context, id string) error {
 		return err
 	}
 	shown := o.postFinal(history.ViewPage, id, page.GetPost())
-	shown.Count = page.GetCommentCount()
+	shown.Count, shown.Subscribers = page.GetCommentCount(), page.GetSubscriberCount()
+	if entry := o.feed[id]; entry != nil {
+		shown.InFeed, shown.FeedComments, shown.FeedSubscribers = true, entry.GetCommentCount(), entry.GetSubscriberCount()
+	}
 	o.add(stored, shown)
 	o.addComments(id, inStore, onPage)
 	return nil
@@ -213,15 +234,20 @@ func (o *observer) storedPost(ctx context.Context, id string) (history.Final, er
 
 // postFinal is a post in a view; nil says that it is not there. What the load created must stand in the view's list too.
 func (o *observer) postFinal(view history.View, id string, p *blogv1.Post) history.Final {
-	return history.Final{
+	f := history.Final{
 		View: view, Aggregate: history.Post, ID: id, Present: p != nil && (!o.created[id] || o.listed[view][id]),
-		Version: p.GetVersion(), Ref: RefIn(p.GetTitle()),
+		Version: p.GetVersion(), Ref: RefIn(p.GetTitle()), Author: p.GetAuthor(),
 	}
+	if p != nil {
+		f.Text = history.TextDigest(p.GetTitle(), p.GetBody())
+	}
+	return f
 }
 
 func commentFinal(view history.View, c *blogv1.Comment) history.Final {
 	return history.Final{
-		View: view, Aggregate: history.Comment, ID: c.GetId(), Present: true, Ref: RefIn(c.GetBody()), PostID: c.GetPostId(),
+		View: view, Aggregate: history.Comment, ID: c.GetId(), Present: true, Version: c.GetVersion(), Ref: RefIn(c.GetBody()),
+		PostID: c.GetPostId(), Author: c.GetAuthor(), Text: history.TextDigest("", c.GetBody()),
 	}
 }
 
@@ -248,18 +274,36 @@ func orAbsent(found map[string]history.Final, view history.View, id, postID stri
 	return history.Final{View: view, Aggregate: history.Comment, ID: id, PostID: postID}
 }
 
+// lookAtAuthor looks at an author's subscribers and posts, in both views.
 func (o *observer) lookAtAuthor(ctx context.Context, name string) error {
 	live, err := read(ctx, observation, o.client.getSubscriberCount, &blogv1.GetSubscriberCountRequest{Author: name})
 	if err != nil {
 		return fmt.Errorf("count the subscribers of %s: %w", name, err)
 	}
-	page, err := read(ctx, observation, o.client.getAuthorPage, &blogv1.GetAuthorPageRequest{Author: name, PageSize: 1})
-	if err != nil {
-		return fmt.Errorf("get the page of %s: %w", name, err)
+	var stored, shown postList
+	if err := o.client.walkPosts(ctx, name, observation, stored.add); err != nil {
+		return err
 	}
-	final := history.Final{View: history.ViewStore, Aggregate: history.Author, ID: name, Present: true, Count: live.GetSubscriberCount()}
-	shown := final
-	shown.View, shown.Count = history.ViewPage, page.GetSubscriberCount()
-	o.add(final, shown)
+	page, err := o.client.walkAuthorPage(ctx, name, observation, shown.add)
+	if err != nil {
+		return err
+	}
+	o.add(authorFinal(history.ViewStore, name, live.GetSubscriberCount(), stored),
+		authorFinal(history.ViewPage, name, page.GetSubscriberCount(), shown))
 	return nil
+}
+
+// postList is the ids and versions of a list of posts, one after the other.
+type postList []string
+
+func (l *postList) add(p *blogv1.Post) bool {
+	*l = append(*l, p.GetId()+"@"+strconv.FormatInt(p.GetVersion(), 10))
+	return true
+}
+
+func authorFinal(view history.View, name string, subscribers int64, posts postList) history.Final {
+	return history.Final{
+		View: view, Aggregate: history.Author, ID: name, Present: true, Count: subscribers,
+		Posts: int64(len(posts)), List: history.TextDigest(posts...),
+	}
 }

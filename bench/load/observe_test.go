@@ -74,13 +74,15 @@ func TestWatcherReconnectsAndHearsEachEffectOnce(t *testing.T) {
 	address, kill := effectServer(t, "127.0.0.1:0", log)
 	effects := watching(t, clock, address)
 	log.Append(effectOf("a", 1, moment))
-	log.Append(effectOf("a", 1, moment.Add(time.Millisecond))) // applied twice: two effects
-	heard(t, effects, 2)
+	log.Append(effectOf("a", 1, moment))                       // applied twice in one commit: two effects
+	log.Append(effectOf("a", 1, moment.Add(time.Millisecond))) // and once more
+	heard(t, effects, 3)
 	kill()
 	log.Append(effectOf("a", 2, moment.Add(time.Second)))
-	effectServer(t, address, log) // tells all three
-	heard(t, effects, 3)
+	effectServer(t, address, log) // tells all four
+	heard(t, effects, 4)
 	require.Equal(t, []history.Effect{
+		{Aggregate: history.Post, ID: "a", Version: 1, At: 3 * time.Second},
 		{Aggregate: history.Post, ID: "a", Version: 1, At: 3 * time.Second},
 		{Aggregate: history.Post, ID: "a", Version: 1, At: 3001 * time.Millisecond},
 		{Aggregate: history.Post, ID: "a", Version: 2, At: 4 * time.Second},
@@ -286,9 +288,30 @@ func TestObserveSeesWhatWasWritten(t *testing.T) {
 		}
 		if o.Aggregate == history.Post && !deleted[o.ID] {
 			require.GreaterOrEqual(t, store.Version, o.Version)
+			require.True(t, o.Version != store.Version || o.Text == store.Text && o.Text == page.Text, "%+v", o)
+			author := by[history.ViewPage][page.Author]
+			require.Equal(t, author.Count, page.Subscribers)
+			require.True(t, !page.InFeed || page.FeedComments == page.Count && page.FeedSubscribers == author.Count, "%+v", page)
+			require.True(t, o.Op != CreatePost || page.InFeed, "%+v", page)
+			require.Equal(t, by[history.ViewStore][page.Author].List, author.List)
+			require.Positive(t, author.Posts)
 		}
+		require.True(t, o.Aggregate != history.Comment || deleted[o.PostID] || o.Text == store.Text)
 		require.Equal(t, store.Count, page.Count)
 	}
+}
+
+// TestObserveReadsAnAuthorsList: a post is missing from one author's page, and from no other list.
+func TestObserveReadsAnAuthorsList(t *testing.T) {
+	f, c, ops := loaded(t, func(*fake) {})
+	created := lastOf(ops, CreatePost)
+	f.set(func() { f.hidden[created.ID] = true })
+	list, err := Observe(t.Context(), c, ops, 0)
+	require.NoError(t, err)
+	by := finals(t, list)
+	store, page := by[history.ViewStore][created.Author], by[history.ViewPage][created.Author]
+	require.Equal(t, store.Posts, page.Posts+1)
+	require.NotEqual(t, store.List, page.List)
 }
 
 // TestObserveReadsAllPages: the most commented post has more comments than one page holds.

@@ -99,10 +99,11 @@ func (c *Client) walkComments(ctx context.Context, postID string, p patience, vi
 	})
 }
 
-// walkPosts reads the posts from their owner, newest first, until visit returns false for each of a whole page.
-func (c *Client) walkPosts(ctx context.Context, p patience, visit func(*blogv1.Post) bool) error {
+// walkPosts reads the posts of an author, or of all if author is empty, from their owner, newest first, until visit returns
+// false for each of a whole page.
+func (c *Client) walkPosts(ctx context.Context, author string, p patience, visit func(*blogv1.Post) bool) error {
 	return walk(func(token string) (string, error) {
-		list, err := read(ctx, p, c.listPosts, &blogv1.ListPostsRequest{PageSize: rules.MaxPage, PageToken: token})
+		list, err := read(ctx, p, c.listPosts, &blogv1.ListPostsRequest{Author: author, PageSize: rules.MaxPage, PageToken: token})
 		if err != nil {
 			return "", fmt.Errorf("list posts: %w", err)
 		}
@@ -111,18 +112,30 @@ func (c *Client) walkPosts(ctx context.Context, p patience, visit func(*blogv1.P
 }
 
 // walkFeed reads the feed, newest first, until visit returns false for each of a whole page.
-func (c *Client) walkFeed(ctx context.Context, p patience, visit func(*blogv1.Post) bool) error {
+func (c *Client) walkFeed(ctx context.Context, p patience, visit func(*blogv1.FeedEntry) bool) error {
 	return walk(func(token string) (string, error) {
 		feed, err := read(ctx, p, c.listFeed, &blogv1.ListFeedRequest{PageSize: rules.MaxPage, PageToken: token})
 		if err != nil {
 			return "", fmt.Errorf("list the feed: %w", err)
 		}
-		posts := make([]*blogv1.Post, len(feed.GetEntries()))
-		for i, entry := range feed.GetEntries() {
-			posts[i] = entry.GetPost()
-		}
-		return visitPage(posts, feed.GetNextPageToken(), visit), nil
+		return visitPage(feed.GetEntries(), feed.GetNextPageToken(), visit), nil
 	})
+}
+
+// walkAuthorPage reads all posts of an author's page, and returns the first page.
+func (c *Client) walkAuthorPage(ctx context.Context, author string, p patience, visit func(*blogv1.Post) bool,
+) (first *blogv1.GetAuthorPageResponse, err error) {
+	err = walk(func(token string) (string, error) {
+		page, err := read(ctx, p, c.getAuthorPage, &blogv1.GetAuthorPageRequest{Author: author, PageSize: rules.MaxPage, PageToken: token})
+		if err != nil {
+			return "", fmt.Errorf("get the page of %s: %w", author, err)
+		}
+		if first == nil {
+			first = page
+		}
+		return visitAll(page.GetPosts(), page.GetNextPageToken(), visit), nil
+	})
+	return first, err
 }
 
 // visitAll visits entries and returns next, or "" once visit has returned false.
