@@ -112,8 +112,8 @@ type Figures struct {
 	// DeadLetters are records that a consumer put aside.
 	DeadLetters Figure `json:"dead_letters"`
 
-	// NotLookedAt are things that were written, or seen in one view, and that have no final in a view: nothing is known of them.
-	NotLookedAt Figure `json:"not_looked_at"`
+	// NeverRead are things that were written, or seen in one view, and that have no final in a view: nothing is known of them.
+	NeverRead Figure `json:"never_read"`
 }
 
 // Sequence is what is wrong with the versions of aggregates, in the order in which they came.
@@ -140,7 +140,7 @@ func Check(h *history.History) Result {
 	for _, t := range j.order {
 		j.judge(t)
 	}
-	j.findNotLookedAt()
+	j.findNeverRead()
 	return j.result()
 }
 

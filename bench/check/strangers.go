@@ -67,16 +67,16 @@ func (j *judge) findDuplicates() {
 	}
 }
 
-// findNotLookedAt finds what must have been looked at and was not, or in one view only.
-func (j *judge) findNotLookedAt() {
+// findNeverRead finds what must have been looked at and was not, or in one view only.
+func (j *judge) findNeverRead() {
 	for _, t := range j.order {
 		if t.strange || t.store != nil && t.page != nil || t.aggregate == history.Comment && j.postMayBeGone(t) {
 			continue
 		}
 		if o := t.ackedInLoad(); o != nil {
-			j.figures.NotLookedAt.add(ackedAt(o) + " was not looked at in " + unseen(t) + ".")
+			j.figures.NeverRead.add(ackedAt(o) + " was not looked at in " + unseen(t) + ".")
 		} else if present(t.store) || present(t.page) {
-			j.figures.NotLookedAt.add(fmt.Sprintf("%s was not looked at in %s.", capital(t), unseen(t)))
+			j.figures.NeverRead.add(fmt.Sprintf("%s was not looked at in %s.", capital(t), unseen(t)))
 		}
 	}
 	j.findUnnamed()
@@ -90,7 +90,7 @@ func (j *judge) findUnnamed() {
 	}
 	for _, o := range j.h.Operations {
 		if isCreation(o) && acknowledged(o) && o.Phase == history.PhaseLoad && o.ID == "" && !found[o] {
-			j.figures.NotLookedAt.add(ackedAt(o) + " was not looked at: its answer names no id.")
+			j.figures.NeverRead.add(ackedAt(o) + " was not looked at: its answer names no id.")
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (j *judge) doubts() []string {
 	for _, f := range j.h.Faults {
 		reasons = append(reasons, faultDoubts(f)...)
 	}
-	if n := j.figures.NotLookedAt; n.Count > 0 {
+	if n := j.figures.NeverRead; n.Count > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d were not looked at after the drain. %s", n.Count, n.Examples[0]))
 	}
 	return reasons
