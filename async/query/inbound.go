@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"tandem/async/internal/bus"
 	blogv1 "tandem/proto/blog/v1"
 	eventv1 "tandem/proto/event/v1"
 	labv1 "tandem/proto/lab/v1"
+	"tandem/shared/mutant"
 	"tandem/shared/store"
 )
 
@@ -44,9 +46,13 @@ func shows(tx *store.Tx, changed int64, e *labv1.Effect) {
 }
 
 func (s *server) onPostUpdated(_ context.Context, tx *store.Tx, event *eventv1.PostUpdated) error {
+	below := event.GetVersion()
+	if mutant.On(mutant.VersionIgnored) {
+		below = math.MaxInt64
+	}
 	changed, err := tx.Exec(`UPDATE posts SET title = ?, body = ?, update_us = ?, version = ? WHERE id = ? AND version < ?`,
 		event.GetTitle(), event.GetBody(), event.GetUpdateTime().AsTime().UnixMicro(), event.GetVersion(),
-		event.GetPostId(), event.GetVersion())
+		event.GetPostId(), below)
 	if err != nil {
 		return fmt.Errorf("apply PostUpdated: %w", err)
 	}

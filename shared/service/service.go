@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	labv1 "tandem/proto/lab/v1"
+	"tandem/shared/crash"
 	"tandem/shared/rules"
 	"tandem/shared/store"
 )
@@ -93,6 +94,7 @@ func (f *Flags) Parse(args []string, stdout io.Writer) (*slog.Logger, error) {
 		fmt.Fprintf(f.Set.Output(), "unexpected argument %q: this program takes flags only\n", f.Set.Arg(0))
 		return nil, errUsage
 	}
+	crash.Watch(f.dataDir)
 	return slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: f.logLevel})).With("service", f.name), nil
 }
 

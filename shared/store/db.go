@@ -17,6 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	labv1 "tandem/proto/lab/v1"
+	"tandem/shared/mutant"
 	"tandem/shared/problem"
 )
 
@@ -88,6 +89,11 @@ func (db *DB) open(ctx context.Context) error {
 	}
 	if db.readers, err = sql.Open("sqlite", db.dsn("_pragma=query_only(1)")); err != nil {
 		return err
+	}
+	if mutant.On(mutant.CountersKept) {
+		if err := keepCounters(ctx, conn, db.opts.Path); err != nil {
+			return err
+		}
 	}
 	db.readers.SetMaxOpenConns(maxReaders)
 	db.readers.SetMaxIdleConns(maxReaders)

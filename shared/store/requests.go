@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"tandem/shared/crash"
 	"tandem/shared/problem"
 )
 
@@ -29,7 +30,7 @@ type Response[M any] interface {
 // nothing. A failed fn leaves no trace: the same id may be tried again.
 func Once[M any, R Response[M]](ctx context.Context, db *DB, requestID string, fn func(*Tx) (R, error)) (R, error) {
 	var reply R
-	err := db.Write(ctx, func(tx *Tx) error {
+	err := db.writeRequest(ctx, func(tx *Tx) error {
 		first, err := replay[M, R](ctx, tx, requestID)
 		if err != nil || first != nil {
 			reply = first
@@ -44,6 +45,18 @@ func Once[M any, R Response[M]](ctx context.Context, db *DB, requestID string, f
 		return nil, err
 	}
 	return reply, nil
+}
+
+// writeRequest is Write for the change of a request. (It is not part of Once because the compiler would leave the crash points in:
+// it does not see in generic functions that they are empty.)
+func (db *DB) writeRequest(ctx context.Context, fn func(*Tx) error) error {
+	err := db.Write(ctx, func(tx *Tx) error {
+		err := fn(tx)
+		crash.At(crash.RequestBeforeCommit)
+		return err
+	})
+	crash.At(crash.RequestAfterCommit)
+	return err
 }
 
 // Replay returns the first result of requestID, or nil if it has not been answered. It is for RPCs that have work to do before

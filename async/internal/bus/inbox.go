@@ -13,6 +13,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"google.golang.org/protobuf/proto"
 
+	"tandem/shared/crash"
+	"tandem/shared/mutant"
 	"tandem/shared/store"
 )
 
@@ -218,25 +220,34 @@ func (b *Bus) apply(ctx context.Context, p *progress, batch []message) error {
 // comes twice is applied twice.)
 func (b *Bus) applyAll(ctx context.Context, p *progress, batch []message) error {
 	next := batch[len(batch)-1].offset + 1
+	advance := func(tx *store.Tx) error { return p.advance(tx, next) }
+	if mutant.On(mutant.OffsetFirst) {
+		if err := b.db.Write(ctx, advance); err != nil {
+			return err
+		}
+	}
 	err := b.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, m := range batch {
 			if err := b.applyOne(ctx, tx, p, m); err != nil {
 				return err
 			}
 		}
-		if b.flags.Level < Idempotent {
+		crash.At(crash.ConsumerBeforeCommit)
+		if b.flags.Level < Idempotent || mutant.On(mutant.OffsetFirst) {
 			return nil
 		}
-		return p.advance(tx, next)
+		return advance(tx)
 	})
 	if err != nil {
 		return err
 	}
 	if b.flags.Level < Idempotent {
-		if err := b.db.Write(ctx, func(tx *store.Tx) error { return p.advance(tx, next) }); err != nil {
+		crash.At(crash.ConsumerBeforeOffset)
+		if err := b.db.Write(ctx, advance); err != nil {
 			return err
 		}
 	}
+	crash.At(crash.ConsumerAfterCommit)
 	p.next = next
 	return nil
 }
@@ -250,7 +261,7 @@ func (b *Bus) applyOne(ctx context.Context, tx *store.Tx, p *progress, m message
 	if !known {
 		return nil
 	}
-	if b.flags.Level >= Idempotent {
+	if b.flags.Level >= Idempotent && !mutant.On(mutant.NoInbox) {
 		n, err := tx.Exec(`INSERT INTO inbox (source, id) VALUES (?, ?) ON CONFLICT DO NOTHING`, source, id)
 		if err != nil || n == 0 { // 0: it was applied before
 			return err
@@ -287,6 +298,9 @@ func (b *Bus) putAside(ctx context.Context, p *progress, m message, poison *Pois
 		kafka.Header{Key: headerDeadReason, Value: []byte(poison.Reason)},
 	)}
 	err := b.db.Write(ctx, func(tx *store.Tx) error {
+		if mutant.On(mutant.PoisonSkipped) {
+			return p.advance(tx, m.offset+1)
+		}
 		if err := b.store(tx, dead); err != nil {
 			return err
 		}

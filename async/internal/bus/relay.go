@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"tandem/shared/crash"
+	"tandem/shared/mutant"
 	"tandem/shared/store"
 )
 
@@ -31,12 +33,18 @@ func (b *Bus) relay(ctx context.Context) {
 			}
 			continue
 		}
+		last := batch[len(batch)-1].seq
+		if mutant.On(mutant.SentBeforePublish) {
+			_ = b.sent(ctx, last)
+		}
+		crash.At(crash.RelayBeforePublish)
 		if err := b.retry(ctx, "publish", func(ctx context.Context) error { return b.send(ctx, batch) }); err != nil {
 			return // ctx has ended; the batch waits for the next start
 		}
-		last := batch[len(batch)-1].seq
+		crash.At(crash.RelayAfterPublish)
 		// Also if the service is being stopped just now: what is published need not be published again.
 		_ = b.retry(ctx, "clear outbox", func(context.Context) error { return b.sent(context.WithoutCancel(ctx), last) })
+		crash.At(crash.RelayAfterSent)
 	}
 }
 
