@@ -84,8 +84,8 @@ type run struct {
 	ops  []*history.Operation // of all phases so far
 	cost Cost
 
-	usedBefore time.Duration // CPU time before the load
-	down       atomic.Pointer[string]
+	before spent // the load
+	down   atomic.Pointer[string]
 }
 
 func (r *run) show(p Progress) {
@@ -139,7 +139,7 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	start := r.bed.Clock.Now() + runUp
-	r.usedBefore = r.bed.Usage().CPU
+	r.before = r.spent()
 	faults := make(chan error, 1)
 	go func() {
 		err := r.breakEach(ctx, start)
@@ -162,6 +162,9 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 	r.ops = append(r.ops, ops...)
 	if broken := <-faults; broken != nil {
 		return broken
+	}
+	if err == nil {
+		r.out.Generator(generator(r.before, r.spent()))
 	}
 	return err
 }
@@ -233,9 +236,10 @@ func (r *run) drain(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	used := r.bed.Usage()
-	r.cost.CPUPerThousand = (used.CPU - r.usedBefore) * 1000 / time.Duration(max(1, len(r.Schedule.Ops)))
-	r.cost.Memory = used.RSS
+	after := r.spent()
+	r.cost.CPUPerThousand = perThousand(after.stack-r.before.stack, len(r.Schedule.Ops))
+	r.cost.GeneratorCPU = perThousand(after.lab-r.before.lab, len(r.Schedule.Ops))
+	r.cost.Memory = r.bed.Usage().RSS
 	if drained.At > 0 {
 		r.out.Drained(drained.At)
 	}
