@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,6 +66,10 @@ type Config struct {
 
 	// Procs is GOMAXPROCS of every process; 0 leaves it alone.
 	Procs int
+
+	// Via, if set, says where one part finds another one (or, for "users", where its clients do), given the callee's own address:
+	// wire.Net's Via puts a proxy in between. Address and Addresses go on telling the own addresses.
+	Via func(from, to, address string) (string, error)
 
 	StartTimeout time.Duration // from exec until a part is SERVING; 0 is 15 s
 	DrainTimeout time.Duration // for calls under way after SIGTERM; 0 is 5 s
@@ -239,6 +244,88 @@ func (c *Cluster) Restart(ctx context.Context, name string) (time.Time, error) {
 		return at, fmt.Errorf("restart %s: %w", name, err)
 	}
 	return at, nil
+}
+
+// Pause stops a part's process where it stands (SIGSTOP): its connections stay open and nobody answers. It returns once the system
+// says that it has stopped. ErrNotRunning if the part is down.
+func (c *Cluster) Pause(ctx context.Context, name string) error {
+	return c.signal(ctx, name, "pause", syscall.SIGSTOP, true)
+}
+
+// Resume lets a paused part go on (SIGCONT), and returns once it does. A part that was not paused is left as it is.
+func (c *Cluster) Resume(ctx context.Context, name string) error {
+	return c.signal(ctx, name, "resume", syscall.SIGCONT, false)
+}
+
+func (c *Cluster) signal(ctx context.Context, name, what string, s syscall.Signal, stopped bool) error {
+	p, err := c.part(name)
+	if err != nil {
+		return err
+	}
+	p.op.Lock()
+	defer p.op.Unlock()
+	pid := c.Pid(name)
+	if pid == 0 {
+		return fmt.Errorf("%s %s: %w", what, name, ErrNotRunning)
+	}
+	if err := syscall.Kill(pid, s); err != nil {
+		return fmt.Errorf("%s %s: %w", what, name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	for {
+		if is, err := isStopped(pid); err != nil || is == stopped {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("%s %s: process %d did not heed the signal: %w", what, name, pid, err)
+		}
+	}
+}
+
+// StopPart asks one part to stop (SIGTERM), and returns once its process is reaped: it drains within its drain timeout. If it does not
+// end in time it is killed, and that is an error. ErrNotRunning if the part is down.
+func (c *Cluster) StopPart(ctx context.Context, name string) error {
+	p, err := c.part(name)
+	if err != nil {
+		return err
+	}
+	p.op.Lock()
+	defer p.op.Unlock()
+	proc := c.claim(p)
+	if proc == nil {
+		return fmt.Errorf("stop %s: %w", name, ErrNotRunning)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.DrainTimeout+stopGrace)
+	defer cancel()
+	proc.askToStop()
+	if !proc.endsBefore(ctx) {
+		return fmt.Errorf("stop %s: it did not end in time and was killed: see %s", name, p.logFile)
+	}
+	return nil
+}
+
+// Answers asks a part whether it does its work, at its own address. It returns nil if it says so before ctx ends.
+func (c *Cluster) Answers(ctx context.Context, name string) error {
+	return c.AnswersAt(ctx, name, c.Address(name))
+}
+
+// AnswersAt asks the same at another address that leads to the part: through a proxy.
+func (c *Cluster) AnswersAt(ctx context.Context, name, address string) error {
+	p, err := c.part(name)
+	if err != nil {
+		return err
+	}
+	return p.answers(ctx, address)
+}
+
+// DataDir returns the folder of a part's data, or "" if there is no such part.
+func (c *Cluster) DataDir(name string) string {
+	p, err := c.part(name)
+	if err != nil {
+		return ""
+	}
+	return p.dataDir
 }
 
 // Stop asks every part to stop, the broker after the services, and waits for their drain timeout and 2 s more. What still

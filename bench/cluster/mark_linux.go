@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,16 @@ func Mark(pid int) (string, error) {
 		return "", err
 	}
 	return parseStat(pid, string(text))
+}
+
+// isStopped tells whether a process is stopped by a signal: its state is T.
+func isStopped(pid int) (bool, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	return len(fields) > 0 && fields[0] == "T", nil
 }
 
 // parseStat reads fields 3 (state) and 22 (start time in clock ticks after boot) of /proc/<pid>/stat (see proc_pid_stat(5)).

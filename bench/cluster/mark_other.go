@@ -27,3 +27,12 @@ func Mark(pid int) (string, error) {
 	}
 	return strings.TrimSpace(start), nil
 }
+
+// isStopped tells whether a process is stopped by a signal: ps shows its state as T.
+func isStopped(pid int) (bool, error) {
+	out, err := exec.Command("ps", "-o", "state=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return false, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return strings.HasPrefix(strings.TrimSpace(string(out)), "T"), nil
+}

@@ -61,12 +61,16 @@ func layOut(cfg Config) ([]*part, error) {
 	}
 	var parts []*part
 	for _, name := range names {
-		parts = append(parts, newPart(cfg, name, addresses))
+		p, err := newPart(cfg, name, addresses)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
 	}
 	return parts, nil
 }
 
-func newPart(cfg Config, name string, addresses map[string]string) *part {
+func newPart(cfg Config, name string, addresses map[string]string) (*part, error) {
 	p := &part{
 		name:    name,
 		binary:  filepath.Join(cfg.BinDir, cfg.Stack+"-"+name),
@@ -78,26 +82,44 @@ func newPart(cfg Config, name string, addresses map[string]string) *part {
 	p.args = []string{"--listen", p.address, "--data", p.dataDir, "--log-level", "info", "--stop-with-stdin"}
 	if name == Broker {
 		p.answers = kafkaAnswers
-		return p
+		return p, nil
+	}
+	flags, err := serviceFlags(cfg, name, addresses)
+	if err != nil {
+		return nil, err
 	}
 	p.declares = "blog.v1." + strings.ToUpper(name[:1]) + name[1:] + "Service"
 	p.args = append(p.args, "--drain-timeout", cfg.DrainTimeout.String())
-	p.args = append(p.args, serviceFlags(cfg, addresses)...)
+	p.args = append(p.args, flags...)
 	if name == "comments" && cfg.Stack == Async && cfg.UnknownPostAfter > 0 {
 		p.args = append(p.args, "--unknown-post-after", cfg.UnknownPostAfter.String())
 	}
-	return p
+	return p, nil
 }
 
 // serviceFlags are the flags that depend on the stack and the settings.
-func serviceFlags(cfg Config, addresses map[string]string) []string {
+func serviceFlags(cfg Config, name string, addresses map[string]string) ([]string, error) {
 	args := optional("--db-sync", cfg.DBSync)
 	args = append(args, optional("--level", cfg.Level())...)
 	if cfg.Stack == Sync {
-		return append(args, "--peers", peers(addresses))
+		peers, err := cfg.peers(name, addresses)
+		return append(args, "--peers", peers), err
 	}
-	args = append(args, "--brokers", addresses[Broker])
-	return append(args, optional("--acks", cfg.Acks)...)
+	broker := addresses[Broker]
+	args = append(args, "--brokers", broker)
+	via, err := cfg.via(name, Broker, broker)
+	if via != broker {
+		args = append(args, "--broker-via", broker+"="+via)
+	}
+	return append(args, optional("--acks", cfg.Acks)...), err
+}
+
+// via is where a part finds another one.
+func (cfg Config) via(from, to, address string) (string, error) {
+	if cfg.Via == nil {
+		return address, nil
+	}
+	return cfg.Via(from, to, address)
 }
 
 func optional(flag, value string) []string {
@@ -107,15 +129,20 @@ func optional(flag, value string) []string {
 	return []string{flag, value}
 }
 
-// peers names everyone that a sync service may call. Nobody calls query.
-func peers(addresses map[string]string) string {
+// peers names everyone that a sync service may call, as that service finds it. Nobody calls query.
+func (cfg Config) peers(caller string, addresses map[string]string) (string, error) {
 	var list []string
 	for _, name := range services() {
-		if name != "query" {
-			list = append(list, name+"="+addresses[name])
+		if name == "query" {
+			continue
 		}
+		address, err := cfg.via(caller, name, addresses[name])
+		if err != nil {
+			return "", err
+		}
+		list = append(list, name+"="+address)
 	}
-	return strings.Join(list, ",")
+	return strings.Join(list, ","), nil
 }
 
 func chooseAddresses(cfg Config, names []string) (map[string]string, error) {

@@ -41,8 +41,9 @@ func (p *process) kill(ctx context.Context) error {
 	}
 }
 
-// askToStop asks in both ways that a service understands. Errors mean that it has ended already.
+// askToStop asks in both ways that a service understands, and wakes one that is paused. Errors mean that it has ended already.
 func (p *process) askToStop() {
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	_ = p.stdin.Close()
 }

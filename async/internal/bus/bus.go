@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -71,17 +72,39 @@ func (l *Level) UnmarshalText(text []byte) error {
 type Flags struct {
 	Level   Level
 	brokers string
+	via     map[string]string // where to dial in place of an address that the broker tells
 	acks    kafka.RequiredAcks
 }
 
 // AddFlags adds the flags to a service's set.
 func AddFlags(set *flag.FlagSet) *Flags {
-	f := &Flags{}
+	f := &Flags{via: map[string]string{}}
 	set.TextVar(&f.Level, "level", DeadLetters, "protection level: direct, outbox, idempotent or dead-letter")
 	set.StringVar(&f.brokers, "brokers", "127.0.0.1:9092", "comma-separated addresses of Kafka brokers")
+	set.Func("broker-via", "dial another address in place of one that brokers tell clients to use, as told=dialled,… "+
+		"(for a proxy in between)", f.parseVia)
 	set.TextVar(&f.acks, "acks", kafka.RequireAll,
 		"which replicas must have a record before it counts as published: none, one or all")
 	return f
+}
+
+func (f *Flags) parseVia(text string) error {
+	for pair := range strings.SplitSeq(text, ",") {
+		told, dialled, ok := strings.Cut(pair, "=")
+		if !ok || told == "" || dialled == "" {
+			return fmt.Errorf("%q is not told=dialled, for example 127.0.0.1:9092=127.0.0.1:19092", pair)
+		}
+		f.via[told] = dialled
+	}
+	return nil
+}
+
+// dial connects to a broker. A client follows the addresses that brokers tell it, so a proxy has to be put in here.
+func (f *Flags) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if via, found := f.via[address]; found {
+		address = via
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // Bus is one service's connection to the broker. It connects when there is something to say or to hear, and again after
@@ -113,6 +136,7 @@ type Config struct {
 func (f *Flags) New(c Config) *Bus {
 	pool := &kafka.Transport{
 		ClientID:    "tandem-" + c.Service,
+		Dial:        f.dial,
 		DialTimeout: time.Second,
 		// A transport that starts while the broker is away learns of its return at the next refresh only, so this bounds how late
 		// that is. (kafka-go draws each refresh between 0 and this.)

@@ -108,7 +108,7 @@ func run(ctx context.Context, d *double, args []string) error {
 
 func (d *double) serve(ctx context.Context, args []string) error {
 	flags := service.NewFlags(d.name, "")
-	for _, name := range map[string][]string{"sync": {"level", "peers"}, "async": {"level", "acks", "brokers", "unknown-post-after"}}[d.stack] {
+	for _, name := range map[string][]string{"sync": {"level", "peers"}, "async": {"level", "acks", "brokers", "broker-via", "unknown-post-after"}}[d.stack] {
 		flags.Set.String(name, "", "")
 	}
 	log, err := flags.Parse(args, d.stdout)
