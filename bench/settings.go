@@ -18,8 +18,8 @@ func addSettings(cmd *cobra.Command, cfg *cluster.Config) {
 	flags.StringVar(&cfg.BinDir, "bin", besideTandem(), "`folder` with the services that make build made")
 	flags.Lookup("bin").DefValue = "the folder of tandem itself"
 	flags.BoolVar(&cfg.FreePorts, "free-ports", false, "take any free ports instead of the usual ones")
-	flags.Var(newChoice(&cfg.SyncLevel, "deadline", "naive", "deadline"), "sync-level",
-		"how sync protects its calls: naive or deadline")
+	flags.Var(newChoice(&cfg.SyncLevel, "deadline", "naive", "deadline", "retry", "budget", "breaker", "fallback"), "sync-level",
+		"how sync protects its calls: naive, deadline, retry, budget, breaker or fallback")
 	flags.Var(newChoice(&cfg.AsyncLevel, "dead-letter", "direct", "outbox", "idempotent", "dead-letter"), "async-level",
 		"how async protects its events: direct, outbox, idempotent or dead-letter")
 	flags.Var(newChoice(&cfg.Acks, "all", "none", "one", "all"), "acks",

@@ -23,23 +23,23 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	effects := effect.NewLog()
-	db, err := flags.OpenStore(ctx, effects.Append, store.CommentsSchema)
+	db, err := flags.OpenStore(ctx, effects.Append, store.CommentsSchema, pendingSchema)
 	if err != nil {
 		return err
 	}
 	defer service.Close(log, "database", db)
-	posts, err := peers.Dial("posts")
+	posts, err := peer.Dial(peers, log, "posts", blogv1.NewPostsServiceClient)
 	if err != nil {
 		return err
 	}
 	defer service.Close(log, "connection to posts", posts)
-	moderation, err := peers.Dial("moderation")
+	moderation, err := peer.Dial(peers, log, "moderation", blogv1.NewModerationServiceClient)
 	if err != nil {
 		return err
 	}
 	defer service.Close(log, "connection to moderation", moderation)
 	comments := &server{
-		db: db, posts: blogv1.NewPostsServiceClient(posts), moderation: blogv1.NewModerationServiceClient(moderation),
+		db: db, log: log, level: peers.Level, posts: posts, moderation: moderation, pending: make(chan struct{}, 1),
 	}
 	srv, err := service.NewServer(flags, log)
 	if err != nil {
@@ -48,5 +48,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	blogv1.RegisterCommentsServiceServer(srv, comments)
 	peerv1.RegisterCommentsPeerServiceServer(srv, comments)
 	effects.Register(srv)
+	srv.Go(comments.reviewPending)
 	return srv.Serve(ctx)
 }

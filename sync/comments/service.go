@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"log/slog"
 
 	blogv1 "tandem/proto/blog/v1"
 	peerv1 "tandem/proto/peer/v1"
 	"tandem/shared/rules"
 	"tandem/shared/store"
+	"tandem/sync/internal/peer"
 )
 
 type server struct {
@@ -14,10 +16,15 @@ type server struct {
 	peerv1.UnimplementedCommentsPeerServiceServer
 
 	db         *store.DB
-	posts      blogv1.PostsServiceClient
-	moderation blogv1.ModerationServiceClient
+	log        *slog.Logger
+	level      peer.Level
+	posts      *peer.Callee[blogv1.PostsServiceClient]
+	moderation *peer.Callee[blogv1.ModerationServiceClient]
+	pending    chan struct{} // has one element when a comment may wait for its verdict
 }
 
+// CreateComment needs to know that the post exists. At the level fallback it does without the verdict: the comment is stored as
+// PENDING, the reply is marked as degraded, and the verdict follows.
 func (s *server) CreateComment(ctx context.Context, req *blogv1.CreateCommentRequest) (*blogv1.CreateCommentResponse, error) {
 	if err := rules.CheckCreateComment(req); err != nil {
 		return nil, err
@@ -29,13 +36,18 @@ func (s *server) CreateComment(ctx context.Context, req *blogv1.CreateCommentReq
 	if err := s.postExists(ctx, comment.GetPostId()); err != nil {
 		return nil, err
 	}
-	verdict, err := s.review(ctx, req.GetRequestId(), comment)
-	if err != nil {
+	verdict, err := s.review(ctx, comment)
+	degraded := s.level.DoesWithout(err)
+	switch {
+	case degraded:
+		defer s.wakeReviewer()
+	case err != nil:
 		return nil, err
+	default:
+		comment.Status, comment.Reason = store.Decision(verdict.GetApproved()), verdict.GetReason()
 	}
-	comment.Status, comment.Reason = store.Decision(verdict.GetApproved()), verdict.GetReason()
 	return store.Once(ctx, s.db, req.GetRequestId(), func(tx *store.Tx) (*blogv1.CreateCommentResponse, error) {
-		return &blogv1.CreateCommentResponse{Comment: comment}, store.InsertComment(tx, comment)
+		return &blogv1.CreateCommentResponse{Comment: comment, Degraded: degraded}, store.InsertComment(tx, comment)
 	})
 }
 

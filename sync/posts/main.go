@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer service.Close(log, "database", db)
-	comments, err := peers.Dial("comments")
+	comments, err := peer.Dial(peers, log, "comments", peerv1.NewCommentsPeerServiceClient)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	blogv1.RegisterPostsServiceServer(srv, &server{db: db, comments: peerv1.NewCommentsPeerServiceClient(comments)})
+	blogv1.RegisterPostsServiceServer(srv, &server{db: db, comments: comments})
 	effects.Register(srv)
 	return srv.Serve(ctx)
 }

@@ -7,13 +7,14 @@ import (
 	peerv1 "tandem/proto/peer/v1"
 	"tandem/shared/rules"
 	"tandem/shared/store"
+	"tandem/sync/internal/peer"
 )
 
 type server struct {
 	blogv1.UnimplementedPostsServiceServer
 
 	db       *store.DB
-	comments peerv1.CommentsPeerServiceClient
+	comments *peer.Callee[peerv1.CommentsPeerServiceClient]
 }
 
 func (s *server) CreatePost(ctx context.Context, req *blogv1.CreatePostRequest) (*blogv1.CreatePostResponse, error) {

@@ -19,17 +19,17 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	posts, err := peers.Dial("posts")
+	posts, err := peer.Dial(peers, log, "posts", blogv1.NewPostsServiceClient)
 	if err != nil {
 		return err
 	}
 	defer service.Close(log, "connection to posts", posts)
-	comments, err := peers.Dial("comments")
+	comments, err := peer.Dial(peers, log, "comments", blogv1.NewCommentsServiceClient)
 	if err != nil {
 		return err
 	}
 	defer service.Close(log, "connection to comments", comments)
-	subscriptions, err := peers.Dial("subscriptions")
+	subscriptions, err := peer.Dial(peers, log, "subscriptions", blogv1.NewSubscriptionsServiceClient)
 	if err != nil {
 		return err
 	}
@@ -39,9 +39,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	blogv1.RegisterQueryServiceServer(srv, &server{
-		posts:         blogv1.NewPostsServiceClient(posts),
-		comments:      blogv1.NewCommentsServiceClient(comments),
-		subscriptions: blogv1.NewSubscriptionsServiceClient(subscriptions),
+		level: peers.Level, posts: posts, comments: comments, subscriptions: subscriptions,
 	})
 	return srv.Serve(ctx)
 }

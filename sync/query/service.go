@@ -8,37 +8,43 @@ import (
 	blogv1 "tandem/proto/blog/v1"
 	"tandem/shared/rules"
 	"tandem/shared/store"
+	"tandem/sync/internal/peer"
 )
 
 type server struct {
 	blogv1.UnimplementedQueryServiceServer
 
-	posts         blogv1.PostsServiceClient
-	comments      blogv1.CommentsServiceClient
-	subscriptions blogv1.SubscriptionsServiceClient
+	level         peer.Level
+	posts         *peer.Callee[blogv1.PostsServiceClient]
+	comments      *peer.Callee[blogv1.CommentsServiceClient]
+	subscriptions *peer.Callee[blogv1.SubscriptionsServiceClient]
 }
 
+// GetPostPage needs the post. At the level fallback it does without the rest, and says so.
 func (s *server) GetPostPage(ctx context.Context, req *blogv1.GetPostPageRequest) (*blogv1.GetPostPageResponse, error) {
 	if err := rules.CheckGetPostPage(req); err != nil {
 		return nil, err
 	}
-	page := &blogv1.GetPostPageResponse{}
+	page, gaps := &blogv1.GetPostPageResponse{}, peer.NewGaps(s.level)
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() (err error) {
 		if page.Post, err = s.post(ctx, req.GetPostId()); err != nil {
 			return err
 		}
 		page.SubscriberCount, err = s.subscriberCount(ctx, page.GetPost().GetAuthor())
-		return err
+		return gaps.Allow(err, "subscriber_count")
 	})
 	calls.Go(func() error {
 		list, err := s.approvedComments(ctx, req.GetPostId(), store.Page{Size: req.GetPageSize(), Token: req.GetPageToken()})
 		page.Comments, page.NextPageToken, page.CommentCount = list.GetComments(), list.GetNextPageToken(), list.GetTotalSize()
-		return err
+		return gaps.Allow(err, "comments", "next_page_token", "comment_count")
 	})
-	return page, calls.Wait()
+	err := calls.Wait()
+	page.DegradedFields = gaps.Fields()
+	return page, err
 }
 
+// ListFeed needs the posts. At the level fallback it does without their counts, and says so.
 func (s *server) ListFeed(ctx context.Context, req *blogv1.ListFeedRequest) (*blogv1.ListFeedResponse, error) {
 	if err := rules.CheckListFeed(req); err != nil {
 		return nil, err
@@ -47,28 +53,31 @@ func (s *server) ListFeed(ctx context.Context, req *blogv1.ListFeedRequest) (*bl
 	if err != nil {
 		return nil, err
 	}
-	feed := &blogv1.ListFeedResponse{NextPageToken: next}
+	feed, gaps := &blogv1.ListFeedResponse{NextPageToken: next}, peer.NewGaps(s.level)
 	calls, ctx := errgroup.WithContext(ctx)
 	for _, post := range posts {
 		entry := &blogv1.FeedEntry{Post: post}
 		feed.Entries = append(feed.Entries, entry)
 		calls.Go(func() (err error) {
 			entry.CommentCount, err = s.commentCount(ctx, post.GetId())
-			return err
+			return gaps.Allow(err, "entries.comment_count")
 		})
 		calls.Go(func() (err error) {
 			entry.SubscriberCount, err = s.subscriberCount(ctx, post.GetAuthor())
-			return err
+			return gaps.Allow(err, "entries.subscriber_count")
 		})
 	}
-	return feed, calls.Wait()
+	err = calls.Wait()
+	feed.DegradedFields = gaps.Fields()
+	return feed, err
 }
 
+// GetAuthorPage needs the posts. At the level fallback it does without the subscriber count, and says so.
 func (s *server) GetAuthorPage(ctx context.Context, req *blogv1.GetAuthorPageRequest) (*blogv1.GetAuthorPageResponse, error) {
 	if err := rules.CheckGetAuthorPage(req); err != nil {
 		return nil, err
 	}
-	page := &blogv1.GetAuthorPageResponse{}
+	page, gaps := &blogv1.GetAuthorPageResponse{}, peer.NewGaps(s.level)
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() (err error) {
 		page.Posts, page.NextPageToken, err = s.listPosts(ctx, req.GetAuthor(),
@@ -77,7 +86,9 @@ func (s *server) GetAuthorPage(ctx context.Context, req *blogv1.GetAuthorPageReq
 	})
 	calls.Go(func() (err error) {
 		page.SubscriberCount, err = s.subscriberCount(ctx, req.GetAuthor())
-		return err
+		return gaps.Allow(err, "subscriber_count")
 	})
-	return page, calls.Wait()
+	err := calls.Wait()
+	page.DegradedFields = gaps.Fields()
+	return page, err
 }

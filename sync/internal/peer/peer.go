@@ -1,18 +1,11 @@
 // Package peer is how the services of the sync stack call each other, and what a caller does about a callee's trouble: the
-// protection levels, from none to fallback.
+// protection levels, from none to fallback. It knows nothing of the blog.
 package peer
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"strings"
-	"time"
-
-	"google.golang.org/grpc"
-
-	"tandem/shared/problem"
-	"tandem/shared/service"
 )
 
 // Level is a rung of the protection ladder. Each level holds those before it.
@@ -28,14 +21,11 @@ const (
 	Retry
 	// Budget retries with throttling.
 	Budget
-	// Breaker stops calling a callee that keeps failing.
+	// Breaker stops calling a callee that keeps failing, and bounds how many calls to one callee are under way.
 	Breaker
 	// Fallback answers with less rather than not at all.
 	Fallback
 )
-
-// built is the highest level that works.
-const built = Deadline
 
 var levelNames = []string{"naive", "deadline", "retry", "budget", "breaker", "fallback"}
 
@@ -45,31 +35,20 @@ func (l Level) String() string { return levelNames[l] }
 // MarshalText implements encoding.TextMarshaler.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. A level that is not built yet is an error.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (l *Level) UnmarshalText(text []byte) error {
 	for i, name := range levelNames {
-		if name != string(text) {
-			continue
+		if name == string(text) {
+			*l = Level(i)
+			return nil
 		}
-		if Level(i) > built {
-			return fmt.Errorf("level %q is not built yet: use %s", name, strings.Join(levelNames[:built+1], " or "))
-		}
-		*l = Level(i)
-		return nil
 	}
-	return fmt.Errorf("no level %q: use %s", text, strings.Join(levelNames[:built+1], " or "))
+	return fmt.Errorf("no level %q: use %s", text, strings.Join(levelNames, ", "))
 }
-
-const (
-	// keptBack is what a caller keeps of its own deadline, so that it can still tell its caller that a callee was too slow.
-	keptBack = 20 * time.Millisecond
-	// longest is the deadline of a call whose caller gave none.
-	longest = 5 * time.Second
-)
 
 // Flags are the peers' addresses and the protection level.
 type Flags struct {
-	level     Level
+	Level     Level
 	addresses map[string]string
 }
 
@@ -79,7 +58,8 @@ func AddFlags(set *flag.FlagSet) *Flags {
 		"posts": "127.0.0.1:7101", "comments": "127.0.0.1:7102", "moderation": "127.0.0.1:7103",
 		"subscriptions": "127.0.0.1:7104",
 	}}
-	set.TextVar(&f.level, "level", Deadline, "protection level of calls to other services: naive or deadline")
+	set.TextVar(&f.Level, "level", Deadline,
+		"protection level of calls to other services: naive, deadline, retry, budget, breaker or fallback")
 	set.Func("peers", "addresses of other services as name=address,… (default: the lab's own, 7101 to 7104)", f.parsePeers)
 	return f
 }
@@ -96,44 +76,4 @@ func (f *Flags) parsePeers(text string) error {
 		f.addresses[name] = address
 	}
 	return nil
-}
-
-// Dial returns a connection to another service. It connects in the background, so that services can start in any order.
-// The caller closes it.
-func (f *Flags) Dial(name string) (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient(f.addresses[name], append(service.DialOptions(), grpc.WithUnaryInterceptor(f.protect))...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", name, err)
-	}
-	return conn, nil
-}
-
-// protect is where a call to a peer gets the protection of the level.
-func (f *Flags) protect(
-	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption,
-) error {
-	if f.level == Naive {
-		return call(context.WithoutCancel(ctx), method, req, reply, conn, opts...)
-	}
-	ctx, cancel, err := shorten(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	return call(ctx, method, req, reply, conn, opts...)
-}
-
-// shorten returns a context for a callee: it ends a little before the caller's.
-func shorten(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		ctx, cancel := context.WithTimeout(ctx, longest)
-		return ctx, cancel, nil
-	}
-	deadline = deadline.Add(-keptBack)
-	if !time.Now().Before(deadline) {
-		return nil, nil, problem.New(problem.DeadlineExceeded, "too little time is left to call another service", nil)
-	}
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	return ctx, cancel, nil
 }
