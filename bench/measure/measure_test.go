@@ -455,16 +455,6 @@ func TestTimelines(t *testing.T) {
 	require.Equal(t, Bucket{AtMS: 10_900, OK: 1, P50MS: new(5.0), P99MS: new(5.0)}, lines[1].Buckets[99])
 }
 
-func TestTimelineOfEffects(t *testing.T) {
-	r := newRun("async").do("CreatePost", 1000, 5, about(history.Post, "p", 1)).effect(history.Post, "p", 1, 1030).
-		do("CreatePost", 1050, 5, about(history.Post, "q", 1)).effect(history.Post, "q", 1, 4050).
-		do("CreatePost", 1060, 5, about(history.Post, "unseen", 1)).
-		do("CreatePost", 1100, 5, about(history.Post, "x", 1), unknown).effect(history.Post, "x", 1, 1105)
-	buckets := Measure(r.h).Timelines[1].Buckets
-	require.Equal(t, Bucket{AtMS: 1000, OK: 3, P50MS: new(5.0), P99MS: new(5.0), TTEP99MS: new(3000.0)}, buckets[0], "counted where the write was intended")
-	require.Equal(t, Bucket{AtMS: 1100, Failed: 1}, buckets[1], "what was not acknowledged has no time to effect")
-}
-
 func TestRank(t *testing.T) {
 	for _, tt := range []struct {
 		n       int

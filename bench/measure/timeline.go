@@ -25,9 +25,6 @@ type Bucket struct {
 	// P50MS and P99MS are over the OK ones, by nearest rank; null if there are none.
 	P50MS *float64 `json:"p50_ms"`
 	P99MS *float64 `json:"p99_ms"`
-	// TTEP99MS is the p99 of the time to effect, over the acknowledged writes whose effect was seen, by nearest rank; null if there
-	// are none.
-	TTEP99MS *float64 `json:"tte_p99_ms,omitempty"`
 }
 
 // timelines returns that of all operations, then those of each, by name.
@@ -49,7 +46,7 @@ func (s *subject) timeline(op string) Timeline {
 
 func (s *subject) bucket(op string, w window) Bucket {
 	b := Bucket{AtMS: ms(w.from)}
-	var latencies, effects []time.Duration
+	var latencies []time.Duration
 	for _, o := range s.in(w) {
 		if op != "" && o.Op != op {
 			continue
@@ -60,22 +57,9 @@ func (s *subject) bucket(op string, w window) Bucket {
 		} else {
 			b.Failed++
 		}
-		if at, ok := s.effectOf(o); ok {
-			effects = append(effects, at)
-		}
 	}
 	b.P50MS, b.P99MS = p50And99(latencies)
-	_, b.TTEP99MS = p50And99(effects)
 	return b
-}
-
-// effectOf is the time to effect of an acknowledged write whose effect was seen.
-func (s *subject) effectOf(o *history.Operation) (tte time.Duration, ok bool) {
-	if !o.IsWrite() || o.Outcome != history.OK {
-		return 0, false
-	}
-	at, sight := s.shown(o)
-	return at - o.Intended, sight == shown
 }
 
 func latency(o *history.Operation) time.Duration { return o.Completed - o.Intended }
