@@ -83,12 +83,17 @@ func (r *Results) Write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encode results: %w", err)
 	}
-	part := filepath.Join(dir, FileName+".part")
-	if err := os.WriteFile(part, append(text, '\n'), 0o644); err != nil {
-		return errors.Join(fmt.Errorf("write results: %w", err), removeIfThere(part))
+	return writeWhole(filepath.Join(dir, FileName), append(text, '\n'))
+}
+
+// writeWhole writes a file that appears whole or not at all.
+func writeWhole(path string, content []byte) error {
+	part := path + ".part"
+	if err := os.WriteFile(part, content, 0o644); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", filepath.Base(path), err), removeIfThere(part))
 	}
-	if err := os.Rename(part, filepath.Join(dir, FileName)); err != nil {
-		return fmt.Errorf("write results: %w", err)
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	return nil
 }

@@ -1,0 +1,181 @@
+package report
+
+import (
+	"fmt"
+
+	"tandem/bench/check"
+	"tandem/bench/cluster"
+	"tandem/bench/measure"
+)
+
+// answer is what the figures say, in plain words: one sentence that leads, and more.
+type answer struct {
+	Lead string
+	More []string
+}
+
+// plainAnswer says only what the figures hold.
+func (r *Results) plainAnswer() answer {
+	sync, async := r.stack(cluster.Sync), r.stack(cluster.Async)
+	if sync == nil || async == nil {
+		return r.answerAlone()
+	}
+	a := answer{Lead: leadOf(sync, async)}
+	for _, line := range []string{r.commentLine(sync, async), latestLine(sync, async), lossLine(sync, async)} {
+		if line != "" {
+			a.More = append(a.More, line)
+		}
+	}
+	return a
+}
+
+func (r *Results) answerAlone() answer {
+	if len(r.Stacks) == 0 {
+		return answer{Lead: "This run holds no figures."}
+	}
+	s := &r.Stacks[0]
+	a := answer{Lead: "No operation was measured while a part was down."}
+	if w := worstFault(s); w.of > 0 {
+		a.Lead = fmt.Sprintf("In %s the worst single failure, of %s, stops %d of %d operations.", s.Stack, w.victim, w.stopped, w.of)
+	}
+	if s.Check.Verdict == check.Valid {
+		a.More = append(a.More, fmt.Sprintf("Nothing acknowledged was lost or doubled: %d writes.", s.Check.Figures.Acknowledged.Count))
+	}
+	return a
+}
+
+func leadOf(sync, async *Stack) string {
+	s, a := worstFault(sync), worstFault(async)
+	switch {
+	case s.of == 0 || a.of == 0:
+		return "No operation was measured while a part was down in both stacks."
+	case s.stopped == a.stopped:
+		return fmt.Sprintf("The worst single failure stops as much in both stacks: %d operations in sync (%s), %d in async (%s).",
+			s.stopped, s.victim, a.stopped, a.victim)
+	}
+	return fmt.Sprintf("The worst single failure stops %d of %d operations in sync (%s), and %d of %d in async (%s).",
+		s.stopped, s.of, s.victim, a.stopped, a.of, a.victim)
+}
+
+// worst is the failure that stops the most operations.
+type worst struct {
+	victim      string
+	stopped, of int
+}
+
+func worstFault(s *Stack) (w worst) {
+	for i := range s.Figures.Faults {
+		f := &s.Figures.Faults[i]
+		if f.Absent {
+			continue
+		}
+		if n, of := broken(f); of > 0 && (w.of == 0 || n > w.stopped) {
+			w = worst{f.Victim, n, of}
+		}
+	}
+	return w
+}
+
+// commentLine sets the times of a comment side by side, and says so if several rounds do not support a difference.
+func (r *Results) commentLine(sync, async *Stack) string {
+	line := timesLine(sync, async, chained)
+	if line == "" {
+		return ""
+	}
+	for _, c := range r.Contrasts {
+		if (c.Figure == chained+", TTA p50" || c.Figure == chained+", TTE p50") && !c.Claimed {
+			line += fmt.Sprintf(" Over all rounds no difference is claimed in %s.", c.Figure)
+		}
+	}
+	return line
+}
+
+// number is one of the four that answer most readers, with a value for each stack.
+type number struct {
+	Title  string
+	Values []numberValue
+	Help   string
+}
+
+type numberValue struct {
+	Stack string
+	Text  string
+	Note  string
+	Bad   bool
+}
+
+func (r *Results) numbers() []number {
+	all := []number{
+		{Title: "Operations that stop in the worst single failure", Help: "fewer than half of the calls answered within the deadline"},
+		{Title: "A comment: accepted → shows, ms", Help: "medians before any fault, counted from the intended send time"},
+		{Title: "Longest until an accepted write shows", Help: "of the writes accepted while a part was down"},
+		{Title: "Lost or doubled writes", Help: "after the drain, in the stores and on the pages"},
+	}
+	for i := range r.Stacks {
+		s := &r.Stacks[i]
+		for n, v := range []numberValue{stopNumber(s), commentNumber(s), waitNumber(s), lossNumber(s)} {
+			v.Stack = s.Stack
+			all[n].Values = append(all[n].Values, v)
+		}
+	}
+	return all
+}
+
+func stopNumber(s *Stack) numberValue {
+	w := worstFault(s)
+	if w.of == 0 {
+		return numberValue{Text: none, Note: "nothing was measured"}
+	}
+	return numberValue{Text: fmt.Sprintf("%d of %d", w.stopped, w.of), Note: w.victim + " down"}
+}
+
+func commentNumber(s *Stack) numberValue {
+	op := s.op(chained)
+	if op.TTA == nil || op.TTE == nil {
+		return numberValue{Text: none, Note: "nothing was measured"}
+	}
+	v := numberValue{
+		Text: millis(op.TTA.P50) + " → " + millis(op.TTE.P50),
+		Note: fmt.Sprintf("p99: %s → %s", millis(op.TTA.P99), millis(op.TTE.P99)),
+	}
+	if !mostlyOK(op) {
+		v.Note = fmt.Sprintf("only %s %% were answered OK", share(op.Steady))
+	}
+	return v
+}
+
+func waitNumber(s *Stack) numberValue {
+	var longest *measure.Fault
+	more := ""
+	for i := range s.Figures.Faults {
+		f := &s.Figures.Faults[i]
+		if f.Absent {
+			continue
+		}
+		if f.TTEMissing > 0 {
+			more = "> "
+		}
+		if f.MaxTTEMS != nil && (longest == nil || *f.MaxTTEMS > *longest.MaxTTEMS) {
+			longest = f
+		}
+	}
+	if longest == nil {
+		return numberValue{Text: none, Note: "no effect was seen"}
+	}
+	return numberValue{Text: more + span(longest.MaxTTEMS), Note: longest.Victim + " down"}
+}
+
+func lossNumber(s *Stack) numberValue {
+	f := s.Check.Figures
+	lost := f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count
+	doubled := f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count
+	v := numberValue{
+		Text: fmt.Sprint(lost + doubled),
+		Note: fmt.Sprintf("of %d acknowledged", f.Acknowledged.Count),
+		Bad:  lost+doubled > 0,
+	}
+	if v.Bad {
+		v.Note = fmt.Sprintf("%d lost, %d doubled; %s", lost, doubled, v.Note)
+	}
+	return v
+}
