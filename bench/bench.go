@@ -40,6 +40,7 @@ type bench struct {
 	asJSON  bool
 	// keepData keeps the databases of valid runs too.
 	keepData bool
+	open     bool // the report, in the browser
 
 	stdout, stderr io.Writer
 }
@@ -68,6 +69,7 @@ func newBench() *cobra.Command {
 	cmd.Flags().StringVar(&b.name, "name", "bench", "name of this run: the end of its folder's name")
 	cmd.Flags().BoolVar(&b.keepData, "keep-data", false, "keep the databases of a valid run too")
 	cmd.Flags().BoolVar(&b.asJSON, "json", false, "print results.json to stdout instead of tables")
+	addOpen(cmd, &b.open)
 	return cmd
 }
 
@@ -114,7 +116,7 @@ func (b *bench) run(ctx context.Context) error {
 			results.NotComparable = err.Error()
 		}
 	}
-	if err := errors.Join(b.tidy(results, dir), results.Write(dir)); err != nil {
+	if err := errors.Join(b.tidy(results, dir), results.Write(dir), results.WritePage(dir)); err != nil {
 		return err
 	}
 	return b.tell(results, dir)
@@ -214,7 +216,10 @@ func (b *bench) tell(results *report.Results, dir string) error {
 	if err := b.remind(results); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.stderr, "\nEverything is in %s\n", dir)
+	fmt.Fprint(b.stderr, whereItIs(dir))
+	if b.open {
+		openPage(filepath.Join(dir, report.PageName), b.stderr)
+	}
 	return verdictError(results)
 }
 
