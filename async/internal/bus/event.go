@@ -58,9 +58,13 @@ func (b *Bus) newRow(ctx context.Context, subject string, message proto.Message)
 	if err != nil {
 		return row{}, fmt.Errorf("encode event: %w", err)
 	}
+	id, err := uuid.NewV7() // grows with time, so that every inbox grows at its end and not all over
+	if err != nil {
+		return row{}, fmt.Errorf("draw the event's id: %w", err)
+	}
 	headers := []kafka.Header{
 		{Key: headerSpec, Value: []byte(cloudEventVersion)},
-		{Key: headerID, Value: []byte(uuid.NewString())},
+		{Key: headerID, Value: []byte(id.String())},
 		{Key: headerType, Value: []byte(message.ProtoReflect().Descriptor().FullName())},
 		{Key: headerSource, Value: []byte(b.source)},
 		{Key: headerSubject, Value: []byte(subject)},
