@@ -23,7 +23,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	effects := effect.NewLog()
-	db, err := flags.OpenStore(ctx, effects.Append, store.PostsSchema, store.CommentsSchema, store.AuthorsSchema, bus.Schema)
+	db, err := flags.OpenStore(ctx, effects.Append, store.PostsSchema, store.ShownCommentsSchema, store.AuthorsSchema, bus.Schema)
 	if err != nil {
 		return err
 	}

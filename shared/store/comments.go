@@ -14,7 +14,12 @@ import (
 
 // CommentsSchema holds comments, and for each post that has or had some: how many of each status, and whether the post is
 // deleted. Deleting a post is one row here, however many comments it has; they are kept and not shown.
-const CommentsSchema = `
+const CommentsSchema = ShownCommentsSchema + `
+CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, create_us, id);`
+
+// ShownCommentsSchema is CommentsSchema for a read model: without the index on the comments of any status, which a page never
+// lists.
+const ShownCommentsSchema = `
 CREATE TABLE IF NOT EXISTS comments (
   id TEXT PRIMARY KEY,
   post_id TEXT NOT NULL,
@@ -26,7 +31,6 @@ CREATE TABLE IF NOT EXISTS comments (
   update_us INTEGER NOT NULL,
   version INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, create_us, id);
 CREATE INDEX IF NOT EXISTS comments_of_post_by_status ON comments (post_id, status, create_us, id);
 CREATE TABLE IF NOT EXISTS comment_counts (
   post_id TEXT PRIMARY KEY,
