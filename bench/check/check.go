@@ -62,44 +62,55 @@ func (b *ByView) of(v history.View) *Figure {
 	return &b.ReadModel
 }
 
-// Figures are what became of the writes. The names are those of Jepsen's set-full checker, split by view.
+// Figures are what became of the writes, and what readers saw of them. The names are those of Jepsen's set-full and total-queue
+// checkers, and "lost in the log" and the log's own duplicates those of Kafka's validate_delivery; what is ours says so.
 type Figures struct {
-	// Attempted are the writes of the load, also those never sent; Acknowledged, Failed and Unknown are its parts, by outcome.
+	// Attempted are the writes of the load, also those never sent (total-queue: attempt-count). Acknowledged, Failed and Unknown are
+	// its parts, by outcome: answered OK; certainly without effect; anything else.
 	Attempted    Figure `json:"attempted"`
 	Acknowledged Figure `json:"acknowledged"`
 	Failed       Figure `json:"failed"`
 	Unknown      Figure `json:"unknown"`
-	// Recovered are the unknown writes that are found to have happened. Of the subscriptions this is the least number that
-	// explains the author's count.
+	// Recovered are the unknown writes that are found to have happened (total-queue: recovered). Of the subscriptions this is the
+	// least number that explains the author's count.
 	Recovered Figure `json:"recovered"`
-
-	// HalfDone are unknown writes of which only a part has happened. Sending them again finishes them.
+	// HalfDone are unknown writes of which only a part has happened. Sending them again finishes them. Ours.
 	HalfDone Figure `json:"half_done"`
 
-	// Lost writes were acknowledged and are absent; in the read model also whatever the store holds and it does not show.
+	// Lost writes were acknowledged and are absent (set-full: lost); in the read model also whatever the store holds and it does not
+	// show.
 	Lost Lost `json:"lost"`
-	// Duplicated are creations that stand there more than once, and posts with more updates than were asked for.
+	// Duplicated are creations that stand there more than once, and posts with more updates than were asked for (set-full and
+	// total-queue: duplicated).
 	Duplicated ByView `json:"duplicated"`
-	// Unexpected is what nobody asked for, and in the read model also what the store does not hold, or hides.
+	// Unexpected is what nobody asked for, and in the read model also what the store does not hold, or hides (total-queue:
+	// unexpected).
 	Unexpected ByView `json:"unexpected"`
-	// CounterDrift are authors and posts whose counters differ between the views, from the list that they count, or from what
-	// the writes allow.
+	// CounterDrift are authors and posts whose counters differ between the views, between one page and another, from the list that
+	// they count, or from what the writes allow. Ours.
 	CounterDrift Figure `json:"counter_drift"`
-	// WrongStatus are comments that did not end with the status that their text demands.
+	// WrongStatus are comments that did not end with the status that their text demands. Ours.
 	WrongStatus Figure `json:"wrong_status"`
+	// WrongText are posts and comments whose text or author is not that of the write that made their version. Ours.
+	WrongText Figure `json:"wrong_text"`
+	// WrongList are authors whose page lists other posts than the store does, other versions of them, or another order. Ours.
+	WrongList Figure `json:"wrong_list"`
 
-	// ReadYourWrites are looks by the client that wrote, sent after the acknowledgement, that did not show the write. MonotonicReads
-	// are reads of a client that showed an older version than one that it was shown before. In sync both are violations; async does
-	// not promise either, and they are counted.
+	// ReadYourWrites are reads and looks by the client that wrote, sent after the acknowledgement, that did not show the write.
+	// MonotonicReads are reads and looks of a client that showed an older version than one that it was shown before, by an answer
+	// that was there before the read was sent. (Both after Terry and others, "Session Guarantees for Weakly Consistent Replicated
+	// Data", 1994.) In sync both are violations, and at the owner in async too; of query's pages async does not promise either, and
+	// they are counted.
 	ReadYourWrites Figure `json:"read_your_writes"`
 	MonotonicReads Figure `json:"monotonic_reads"`
 	// Stale are the reads, looks among them, that were sent after a write was acknowledged and showed what was before it.
-	// StaleWrites are the writes that at least one such read missed.
+	// StaleWrites are the writes that at least one such read missed (set-full: stale-count). In sync a violation.
 	Stale       Figure `json:"stale"`
 	StaleWrites Figure `json:"stale_writes"`
-	// StableLatency is how long after its acknowledgement each looked-for write was still missed by a read (0: never), and
-	// RealtimeLag, of each read, how long ago the oldest write that it missed was acknowledged; milliseconds by quantile
-	// ("0.5", "0.95", "0.99", "1"). Empty without looks.
+	// StableLatency is, of each write that was looked for, how long after its acknowledgement the last read that missed it was sent,
+	// 0 if none did (set-full: stable-latencies). RealtimeLag is, of each read and look, how long before it was sent the oldest write
+	// that it missed was acknowledged, 0 if it missed none (Jepsen's Kafka workload: realtime-lag). Milliseconds by quantile ("0.5",
+	// "0.95", "0.99", "1"), by nearest rank; empty if there is nothing to count.
 	StableLatency map[string]float64 `json:"stable_latency_ms,omitempty"`
 	RealtimeLag   map[string]float64 `json:"realtime_lag_ms,omitempty"`
 
@@ -107,20 +118,32 @@ type Figures struct {
 	// records in the log of the broker.
 	Effects Sequence `json:"effects"`
 	Log     Sequence `json:"log"`
-	// NotLinearizable are posts whose operations at their owner have no order that explains all answers (checked with porcupine).
+	// NotLinearizable are posts and comments whose operations at their owner have no order that explains all answers and begins
+	// each operation after the end of those before it (Herlihy and Wing, "Linearizability", 1990). The order is searched with
+	// github.com/anishathalye/porcupine. Of a comment this holds its status too: PENDING, then APPROVED or REJECTED, never back.
 	NotLinearizable Figure `json:"not_linearizable"`
-	// DeadLetters are records that a consumer put aside.
+	// DeadLetters are records that a consumer put aside, once per consumer. That is what consumers promise to do with what can
+	// never be applied, and no violation; what is missing because of it is Lost.
 	DeadLetters Figure `json:"dead_letters"`
+	// PassedOver are records that cannot be read and that no consumer put aside. Ours.
+	PassedOver Figure `json:"passed_over"`
 
-	// NeverRead are things that were written, or seen in one view, and that have no final in a view: nothing is known of them.
+	// NeverRead is what was acknowledged, or seen in one view, and looked at by nobody in a view (set-full: never-read). Nothing is
+	// known of it.
 	NeverRead Figure `json:"never_read"`
 }
 
 // Sequence is what is wrong with the versions of aggregates, in the order in which they came.
 type Sequence struct {
-	Reordered Figure `json:"reordered"` // an older version after a newer one
-	Repeated  Figure `json:"repeated"`  // the same version again; in the log: the same event again, which at-least-once allows
-	Gaps      Figure `json:"gaps"`      // a version is left out
+	// Reordered: an older version after a newer one. In the log also: another event with the same version, and one key in two
+	// partitions, which have no order.
+	Reordered Figure `json:"reordered"`
+	// Repeated: the same version again. In the log: the same event again (the same CloudEvents source and id), which at-least-once
+	// delivery allows; there it is no violation.
+	Repeated Figure `json:"repeated"`
+	// Gaps: a version is left out, between two others or before the first that must be there. Among the effects this does not count
+	// what a part that was killed may have done and had no time to tell.
+	Gaps Figure `json:"gaps"`
 }
 
 // Result is the judgement of a run.
@@ -129,6 +152,9 @@ type Result struct {
 	Verdict Verdict `json:"verdict"`
 	// Reasons are plain sentences: why the verdict is not valid, violations first. Empty if it is valid.
 	Reasons []string `json:"reasons"`
+	// Disturbed are those of the reasons that lie with the load generator or the machine, and not with the stack: the same run on a
+	// machine with less to do may be valid.
+	Disturbed []string `json:"disturbed,omitempty"`
 }
 
 // Check judges a history. It does not change it.
@@ -140,6 +166,10 @@ func Check(h *history.History) Result {
 	for _, t := range j.order {
 		j.judge(t)
 	}
+	j.judgeReaders()
+	j.judgeEffects()
+	j.judgeLog()
+	j.judgeOrders()
 	j.findNeverRead()
 	return j.result()
 }
@@ -149,6 +179,7 @@ func (j *judge) judge(t *thing) {
 	if t.strange {
 		return
 	}
+	j.judgeTexts(t)
 	switch t.aggregate {
 	case history.Post:
 		j.judgePost(t)

@@ -8,6 +8,7 @@ import (
 
 // judgeAuthor compares an author's two counts with each other, and the store's with what the writes allow.
 func (j *judge) judgeAuthor(t *thing) {
+	j.judgeList(t)
 	if t.store == nil {
 		return
 	}

@@ -21,6 +21,7 @@ func (j *judge) judgePost(t *thing) {
 	j.recoverPost(t)
 	j.judgeVersions(t)
 	j.judgeCommentCount(t)
+	j.judgeFeed(t)
 }
 
 func (j *judge) mustBeGone(t *thing, deleted *history.Operation) {

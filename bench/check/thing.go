@@ -35,6 +35,10 @@ type judge struct {
 	commentsOf map[string][]*thing
 	// recovered creations were counted already.
 	recovered map[*history.Operation]bool
+	// brokenSessions are those breaches of ReadYourWrites and MonotonicReads that were promised not to happen.
+	brokenSessions Figure
+	// unsearched are the things whose order was searched for in vain, because it took too long.
+	unsearched Figure
 	// halfDone are posts whose deletion was counted as half done.
 	halfDone map[*thing]bool
 }

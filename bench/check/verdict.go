@@ -14,9 +14,11 @@ const leastShare = 0.9
 
 // result puts the judgement together.
 func (j *judge) result() Result {
-	violations, doubts := j.violations(), j.doubts()
-	r := Result{Figures: j.figures, Verdict: Valid, Reasons: append(violations, doubts...)}
-	if len(doubts) > 0 {
+	violations, doubts, disturbed := j.violations(), j.doubts(), j.disturbances()
+	r := Result{
+		Figures: j.figures, Verdict: Valid, Reasons: slices.Concat(violations, doubts, disturbed), Disturbed: disturbed,
+	}
+	if len(doubts)+len(disturbed) > 0 {
 		r.Verdict = Unknown
 	}
 	if len(violations) > 0 {
@@ -28,15 +30,24 @@ func (j *judge) result() Result {
 // violations are the reasons for invalid.
 func (j *judge) violations() []string {
 	f := &j.figures
+	stale := f.Stale
+	if j.h.Header.Stack == async {
+		stale = Figure{} // what async does not promise
+	}
 	reasons := []string{}
 	for _, v := range []struct {
 		figure Figure
 		what   string
 	}{
-		{f.Lost.Store, "lost in the store"}, {f.Lost.ReadModel, "lost in the read model"},
+		{f.Lost.Store, "lost in the store"}, {f.Lost.ReadModel, "lost in the read model"}, {f.Lost.Log, "lost in the log"},
 		{f.Duplicated.Store, "duplicated in the store"}, {f.Duplicated.ReadModel, "duplicated in the read model"},
 		{f.Unexpected.Store, "unexpected in the store"}, {f.Unexpected.ReadModel, "unexpected in the read model"},
 		{f.CounterDrift, "counters that drifted"}, {f.WrongStatus, "comments with a wrong status"},
+		{f.WrongText, "texts that are not those of the last write"}, {f.WrongList, "author pages with a wrong list"},
+		{j.brokenSessions, "reads that broke what their client was promised"}, {stale, "stale reads"},
+		{f.Effects.Reordered, "effects out of order"}, {f.Effects.Repeated, "effects repeated"}, {f.Effects.Gaps, "gaps in the effects"},
+		{f.Log.Reordered, "records out of order in the log"}, {f.Log.Gaps, "gaps in the log"},
+		{f.NotLinearizable, "posts and comments without a linear order"}, {f.PassedOver, "records passed over in silence"},
 	} {
 		if v.figure.Count > 0 {
 			reasons = append(reasons, fmt.Sprintf("%d %s. %s", v.figure.Count, v.what, v.figure.Examples[0]))
@@ -60,6 +71,9 @@ func (j *judge) doubts() []string {
 	}
 	if n := j.figures.NeverRead; n.Count > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d were not looked at after the drain. %s", n.Count, n.Examples[0]))
+	}
+	if n := j.unsearched; n.Count > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d orders were not found in time. %s", n.Count, n.Examples[0]))
 	}
 	return reasons
 }
