@@ -101,14 +101,18 @@ func TestBenchWithAPartThatDoesNotStart(t *testing.T) {
 func TestBenchJSON(t *testing.T) {
 	results := t.TempDir()
 	code, stdout, stderr := tandem(t, smallBench(syncPrograms(t), results, "--json")...)
-	require.Equal(t, exitOK, code, stdout+stderr)
 	decode := json.NewDecoder(strings.NewReader(stdout))
 	decode.DisallowUnknownFields()
 	var r report.Results
 	require.NoError(t, decode.Decode(&r))
 	require.False(t, decode.More(), "stdout holds more than one JSON value")
 	require.Len(t, r.Stacks, 1)
-	require.NoDirExists(t, filepath.Join(results, "latest", "sync", "data"), "the databases of a valid run")
+	if r.Stacks[0].Check.OnlyDisturbed() { // by other tests
+		require.Equal(t, exitUnknown, code, stdout+stderr)
+	} else {
+		require.Equal(t, exitOK, code, stdout+stderr)
+		require.NoDirExists(t, filepath.Join(results, "latest", "sync", "data"), "the databases of a valid run")
+	}
 	require.Less(t, strings.Count(stderr, "\n"), 30, stderr)
 	require.NotContains(t, stderr, "\x1b", "a moving line is for terminals")
 	requireNoneLeft(t, results)

@@ -59,7 +59,7 @@ func TestKillRounds(t *testing.T) {
 			require.NoError(t, err)
 			result := check.Check(h)
 			tell(t, h, result, k)
-			require.Equal(t, check.Valid, result.Verdict, "%q", result.Reasons)
+			require.True(t, result.Verdict == check.Valid || result.OnlyDisturbed(), "%q", result.Reasons)
 		})
 	}
 }

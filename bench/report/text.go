@@ -269,10 +269,28 @@ func entries() []entry {
 		{"  of these half done", func(f check.Figures) int { return f.HalfDone.Count }, false},
 		{"lost in the store", func(f check.Figures) int { return f.Lost.Store.Count }, true},
 		{"lost in the read model", func(f check.Figures) int { return f.Lost.ReadModel.Count }, true},
+		{"lost in the log", func(f check.Figures) int { return f.Lost.Log.Count }, true},
 		{"duplicated", func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count }, true},
 		{"unexpected", func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count }, true},
 		{"counters that drifted", func(f check.Figures) int { return f.CounterDrift.Count }, true},
 		{"wrong status", func(f check.Figures) int { return f.WrongStatus.Count }, true},
+		{"wrong text", func(f check.Figures) int { return f.WrongText.Count }, true},
+		{"author pages with a wrong list", func(f check.Figures) int { return f.WrongList.Count }, true},
+		{"not linearizable at their owner", func(f check.Figures) int { return f.NotLinearizable.Count }, true},
+		{"effects out of order", func(f check.Figures) int { return f.Effects.Reordered.Count }, true},
+		{"effects repeated", func(f check.Figures) int { return f.Effects.Repeated.Count }, true},
+		{"gaps in the effects", func(f check.Figures) int { return f.Effects.Gaps.Count }, true},
+		{"records out of order in the log", func(f check.Figures) int { return f.Log.Reordered.Count }, true},
+		{"gaps in the log", func(f check.Figures) int { return f.Log.Gaps.Count }, true},
+		{"records passed over in silence", func(f check.Figures) int { return f.PassedOver.Count }, true},
+		{"never read", func(f check.Figures) int { return f.NeverRead.Count }, true},
+		// What follows is no violation in async, or nowhere.
+		{"log duplicates (at-least-once)", func(f check.Figures) int { return f.Log.Repeated.Count }, false},
+		{"dead letters", func(f check.Figures) int { return f.DeadLetters.Count }, false},
+		{"own writes not read", func(f check.Figures) int { return f.ReadYourWrites.Count }, false},
+		{"reads that went back", func(f check.Figures) int { return f.MonotonicReads.Count }, false},
+		{"stale reads", func(f check.Figures) int { return f.Stale.Count }, false},
+		{"writes that a read missed", func(f check.Figures) int { return f.StaleWrites.Count }, false},
 	}
 }
 
