@@ -159,7 +159,9 @@ type Result struct {
 
 // OnlyDisturbed tells whether nothing but the load generator and the machine stands in the way of a valid verdict. A test of a stack
 // on a machine with other things to do takes that for valid.
-func (r Result) OnlyDisturbed() bool { return r.Verdict == Unknown && len(r.Disturbed) == len(r.Reasons) }
+func (r Result) OnlyDisturbed() bool {
+	return r.Verdict == Unknown && len(r.Disturbed) == len(r.Reasons)
+}
 
 // Check judges a history. It does not change it.
 func Check(h *history.History) Result {
