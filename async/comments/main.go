@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer service.Close(log, "database", db)
 	comments := &server{
-		db: db, bus: events.New(bus.Config{Service: "comments", Topic: bus.Comments, DB: db, Log: log}),
+		db: db, bus: events.New(bus.Config{Service: "comments", Topic: bus.Comments, DB: db, Log: log, Trouble: flags.Trouble()}),
 		log: log, patience: *patience,
 	}
 	comments.listen()

@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer service.Close(log, "database", db)
 	moderation := &server{
-		db: db, bus: events.New(bus.Config{Service: "moderation", Topic: bus.Verdicts, DB: db, Log: log}),
+		db: db, bus: events.New(bus.Config{Service: "moderation", Topic: bus.Verdicts, DB: db, Log: log, Trouble: flags.Trouble()}),
 		policy: rules.NewPolicy(*blocked),
 	}
 	moderation.listen()

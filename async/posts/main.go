@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer service.Close(log, "database", db)
-	posts := &server{db: db, bus: events.New(bus.Config{Service: "posts", Topic: bus.Posts, DB: db, Log: log})}
+	posts := &server{db: db, bus: events.New(bus.Config{Service: "posts", Topic: bus.Posts, DB: db, Log: log, Trouble: flags.Trouble()})}
 	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(posts.bus.Interceptor()))
 	if err != nil {
 		return err

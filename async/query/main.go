@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer service.Close(log, "database", db)
-	query := &server{db: db, bus: events.New(bus.Config{Service: "query", DB: db, Log: log})}
+	query := &server{db: db, bus: events.New(bus.Config{Service: "query", DB: db, Log: log, Trouble: flags.Trouble()})}
 	query.listen()
 	srv, err := service.NewServer(flags, log)
 	if err != nil {

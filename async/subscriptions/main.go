@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer service.Close(log, "database", db)
 	subscriptions := &server{
-		db: db, bus: events.New(bus.Config{Service: "subscriptions", Topic: bus.Subscriptions, DB: db, Log: log}),
+		db: db, bus: events.New(bus.Config{Service: "subscriptions", Topic: bus.Subscriptions, DB: db, Log: log, Trouble: flags.Trouble()}),
 	}
 	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(subscriptions.bus.Interceptor()))
 	if err != nil {

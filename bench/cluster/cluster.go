@@ -64,6 +64,9 @@ type Config struct {
 
 	DBSync string // normal or full
 
+	// LabFaults lets the laboratory make the services misbehave (lab.v1.FaultsService).
+	LabFaults bool
+
 	// Procs is GOMAXPROCS of every process; 0 leaves it alone.
 	Procs int
 

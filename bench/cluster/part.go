@@ -100,6 +100,9 @@ func newPart(cfg Config, name string, addresses map[string]string) (*part, error
 // serviceFlags are the flags that depend on the stack and the settings.
 func serviceFlags(cfg Config, name string, addresses map[string]string) ([]string, error) {
 	args := optional("--db-sync", cfg.DBSync)
+	if cfg.LabFaults {
+		args = append(args, "--lab-faults")
+	}
 	args = append(args, optional("--level", cfg.Level())...)
 	if cfg.Stack == Sync {
 		peers, err := cfg.peers(name, addresses)

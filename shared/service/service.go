@@ -28,6 +28,7 @@ import (
 	"tandem/shared/crash"
 	"tandem/shared/rules"
 	"tandem/shared/store"
+	"tandem/shared/trouble"
 )
 
 // Exit codes of every program of the project (2 and up are the user's or the verdict's).
@@ -65,6 +66,8 @@ type Flags struct {
 	logLevel      slog.Level
 	drainTimeout  time.Duration
 	stopWithStdin bool
+	labFaults     bool
+	trouble       *trouble.Trouble
 }
 
 // NewFlags returns the shared flags of a service that listens on address unless told otherwise.
@@ -79,6 +82,7 @@ func NewFlags(name, address string) *Flags {
 		"how long calls under way may take to finish after SIGTERM")
 	f.Set.BoolVar(&f.stopWithStdin, "stop-with-stdin", false,
 		"stop when standard input ends, so that the service never outlives who started it")
+	f.Set.BoolVar(&f.labFaults, "lab-faults", false, "let the laboratory make this service misbehave (lab.v1.FaultsService)")
 	return f
 }
 
@@ -95,6 +99,9 @@ func (f *Flags) Parse(args []string, stdout io.Writer) (*slog.Logger, error) {
 		return nil, errUsage
 	}
 	crash.Watch(f.dataDir)
+	if f.labFaults {
+		f.trouble = trouble.New()
+	}
 	return slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: f.logLevel})).With("service", f.name), nil
 }
 
@@ -103,6 +110,9 @@ func (f *Flags) Listen() string { return f.listen }
 
 // Data is the folder for what the service keeps.
 func (f *Flags) Data() string { return f.dataDir }
+
+// Trouble is what the laboratory may do to the service; nil if it may do nothing.
+func (f *Flags) Trouble() *trouble.Trouble { return f.trouble }
 
 // UntilStdinEnds returns a context that ends with ctx and, if --stop-with-stdin was given, when standard input ends.
 func (f *Flags) UntilStdinEnds(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -146,6 +156,9 @@ func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Serv
 	}
 	s := &Server{flags: flags, log: log, listener: listener, health: health.NewServer()}
 	s.open, s.endStreams = context.WithCancel(context.Background())
+	if flags.trouble != nil {
+		more = append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(flags.trouble.Calls)}, more...)
+	}
 	s.Server = grpc.NewServer(append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(rules.MaxRequest),
 		grpc.MaxSendMsgSize(rules.MaxReply),
@@ -159,6 +172,9 @@ func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Serv
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	channelz.RegisterChannelzServiceToServer(s.Server)
 	reflection.Register(s.Server)
+	if flags.trouble != nil {
+		flags.trouble.Register(s.Server)
+	}
 	return s, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"tandem/shared/store"
+	"tandem/shared/trouble"
 )
 
 // The topics. The dead-letter topic takes what a consumer can never apply.
@@ -115,8 +116,10 @@ type Bus struct {
 	topic  string // the topic that the service publishes to; empty if none
 	db     *store.DB
 	log    *slog.Logger
-	client *kafka.Client
-	pool   *kafka.Transport
+	// trouble is what the laboratory does to this consumer; nil if it may do nothing.
+	trouble *trouble.Trouble
+	client  *kafka.Client
+	pool    *kafka.Transport
 
 	wake   chan struct{} // has one element when the outbox may hold something
 	routes map[string]map[string]handler
@@ -130,6 +133,7 @@ type Config struct {
 	Topic   string // what it publishes to, or empty
 	DB      *store.DB
 	Log     *slog.Logger
+	Trouble *trouble.Trouble // nil for none
 }
 
 // New returns a bus that is idle until Run.
@@ -143,7 +147,7 @@ func (f *Flags) New(c Config) *Bus {
 		MetadataTTL: 500 * time.Millisecond,
 	}
 	return &Bus{
-		flags: f, source: "/" + c.Service, topic: c.Topic, db: c.DB, log: c.Log, pool: pool,
+		flags: f, source: "/" + c.Service, topic: c.Topic, db: c.DB, log: c.Log, trouble: c.Trouble, pool: pool,
 		client: &kafka.Client{Addr: kafka.TCP(strings.Split(f.brokers, ",")...), Transport: pool},
 		wake:   make(chan struct{}, 1), routes: map[string]map[string]handler{}, partitions: map[partition]*progress{},
 	}

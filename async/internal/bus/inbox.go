@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -108,16 +109,37 @@ func (b *Bus) consume(ctx context.Context, p *progress) {
 		if err != nil || len(batch) == 0 {
 			continue
 		}
-		// What is applied is applied whole or not at all, so an error here means only that ctx has ended.
-		_ = b.retry(ctx, "apply "+p.topic, func(context.Context) error {
-			err := b.apply(ctx, p, batch)
-			if err != nil {
-				p.behind()
+		for _, portion := range b.portions(batch) {
+			if !b.digest(ctx, p, portion) {
+				return // ctx has ended, and nothing may be applied past what was not
 			}
-			return err
-		})
+		}
 		p.keepUp()
 	}
+}
+
+// portions is a batch as it is to be applied: whole, or, if the laboratory delays each event, one by one.
+func (b *Bus) portions(batch []message) [][]message {
+	if !b.trouble.SlowsEvents() {
+		return [][]message{batch}
+	}
+	return slices.Collect(slices.Chunk(batch, 1))
+}
+
+// digest applies messages, trying until it works. What is applied is applied whole or not at all, so it returns false only if ctx has
+// ended.
+func (b *Bus) digest(ctx context.Context, p *progress, batch []message) bool {
+	if b.trouble.Event(ctx) != nil {
+		return false
+	}
+	err := b.retry(ctx, "apply "+p.topic, func(context.Context) error {
+		err := b.apply(ctx, p, batch)
+		if err != nil {
+			p.behind()
+		}
+		return err
+	})
+	return err == nil
 }
 
 func (b *Bus) loadNext(ctx context.Context, p *progress) error {
