@@ -1,7 +1,9 @@
 package load
 
 import (
+	"errors"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,16 +18,32 @@ func newNap() (nap func(time.Duration), done func()) {
 	if err != nil {
 		return time.Sleep, func() {} //nolint:forbidigo // pacing is what it is for
 	}
-	timer := os.NewFile(uintptr(fd), "timer") // non-blocking: a read of it waits in the runtime's poller
-	var expirations [8]byte
+	timer := os.NewFile(uintptr(fd), "timer") // non-blocking: it waits in the runtime's poller
+	poll, err := timer.SyscallConn()
+	if err != nil {
+		_ = timer.Close()
+		return time.Sleep, func() {} //nolint:forbidigo // pacing is what it is for
+	}
 	nap = func(d time.Duration) {
-		err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}, nil)
-		if err == nil {
-			_, err = timer.Read(expirations[:])
-		}
-		if err != nil {
+		if err := waitFor(poll, d); err != nil {
 			time.Sleep(d) //nolint:forbidigo // pacing is what it is for
 		}
 	}
 	return nap, func() { _ = timer.Close() }
+}
+
+// waitFor arms a timer and waits in the runtime's poller until it fires. The poller's memory of it is reset before it is armed,
+// so no firing is missed; and it is not read, which would cost two more system calls a nap and tell nothing.
+func waitFor(timer syscall.RawConn, d time.Duration) error {
+	armed := false
+	var arm error
+	err := timer.Read(func(fd uintptr) (done bool) {
+		if armed {
+			return true
+		}
+		armed = true
+		arm = unix.TimerfdSettime(int(fd), 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}, nil)
+		return arm != nil
+	})
+	return errors.Join(err, arm)
 }
