@@ -22,10 +22,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var (
-	_ fault.Fault     = (*fault.Kill)(nil)
-	_ fault.Processes = (*cluster.Cluster)(nil)
-)
+var _ fault.Stack = (*cluster.Cluster)(nil)
 
 // processes is a stack that does what it is told, and takes one tick of the clock for each step.
 type processes struct {

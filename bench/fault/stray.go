@@ -1,0 +1,154 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"tandem/bench/cluster"
+)
+
+// stray puts events into a topic that no service has published: poison, which no consumer can ever read, or the last events of the
+// topic once more, as a producer does whose acknowledgement was lost. There is nothing to lift: what is in the log stays there.
+type stray struct {
+	spec   Spec
+	client *kafka.Client
+	dice   *rand.Rand
+}
+
+func newStray(e Env, s Spec) Fault {
+	st := &stray{
+		spec: s, dice: rand.New(rand.NewPCG(e.Seed, 0)),
+		client: &kafka.Client{Addr: kafka.TCP(e.Stack.Address(cluster.Broker)), Transport: &kafka.Transport{DialTimeout: time.Second}},
+	}
+	return newTimed(s.Kind, s.Victim, e.Now, deed{
+		absent: !e.Stack.Has(cluster.Broker), do: st.begin,
+		undo: func(context.Context) error {
+			st.client.Transport.(*kafka.Transport).CloseIdleConnections()
+			return nil
+		},
+	})
+}
+
+// begin returns once the broker has acknowledged all of them.
+func (s *stray) begin(ctx context.Context) error {
+	for range max(1, s.spec.Count) {
+		partition, record, err := s.next(ctx)
+		if err != nil {
+			return err
+		}
+		response, err := s.client.Produce(ctx, &kafka.ProduceRequest{
+			Topic: s.spec.Victim, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(record),
+		})
+		if err == nil {
+			err = response.Error
+		}
+		if err != nil {
+			return fmt.Errorf("put an event into %s: %w", s.spec.Victim, err)
+		}
+	}
+	return nil
+}
+
+func (s *stray) next(ctx context.Context) (partition int, record kafka.Record, err error) {
+	ends, err := s.ends(ctx)
+	if err != nil {
+		return 0, kafka.Record{}, err
+	}
+	partition = s.dice.IntN(len(ends))
+	if s.spec.Kind == Poison {
+		return partition, s.poison(), nil
+	}
+	for range ends { // the next one that holds anything
+		if ends[partition] > 0 {
+			record, err = s.at(ctx, partition, ends[partition]-1-s.dice.Int64N(min(ends[partition], recent)))
+			return partition, record, err
+		}
+		partition = (partition + 1) % len(ends)
+	}
+	return 0, kafka.Record{}, fmt.Errorf("%s is empty: there is nothing to repeat", s.spec.Victim)
+}
+
+// recent is how far back an event is repeated, in records of its partition.
+const recent = 100
+
+// ends are the offsets behind the last record of each partition, which of these topics are numbered from 0.
+func (s *stray) ends(ctx context.Context) ([]int64, error) {
+	meta, err := s.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{s.spec.Victim}})
+	if err != nil {
+		return nil, err
+	}
+	if len(meta.Topics) != 1 || meta.Topics[0].Error != nil || len(meta.Topics[0].Partitions) == 0 {
+		return nil, fmt.Errorf("the broker has no topic %s", s.spec.Victim)
+	}
+	ends := make([]int64, len(meta.Topics[0].Partitions))
+	var ask []kafka.OffsetRequest
+	for n := range ends {
+		ask = append(ask, kafka.LastOffsetOf(n))
+	}
+	response, err := s.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{s.spec.Victim: ask}})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range response.Topics[s.spec.Victim] {
+		if p.Error != nil {
+			return nil, p.Error
+		}
+		ends[p.Partition] = p.LastOffset
+	}
+	return ends, nil
+}
+
+// poison says that it is an event which all consumers of the topic know, and holds what no decoder takes: a field of a wire type that
+// protobuf does not have.
+func (s *stray) poison() kafka.Record {
+	types := map[string]string{
+		"blog.posts": "event.v1.PostCreated", "blog.comments": "event.v1.CommentCreated", "blog.verdicts": "event.v1.CommentModerated",
+		"blog.subscriptions": "event.v1.AuthorFollowed",
+	}
+	id := fmt.Sprintf("poison-%016x", s.dice.Uint64())
+	return kafka.Record{
+		Key: kafka.NewBytes([]byte(id)), Value: kafka.NewBytes([]byte{0x0f, 0xff}),
+		Headers: []kafka.Header{
+			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_source", Value: []byte("/laboratory")},
+			{Key: "ce_type", Value: []byte(types[s.spec.Victim])}, {Key: "ce_subject", Value: []byte(id)},
+			{Key: "content-type", Value: []byte("application/protobuf")},
+		},
+	}
+}
+
+// at returns the record of an offset.
+func (s *stray) at(ctx context.Context, partition int, offset int64) (kafka.Record, error) {
+	response, err := s.client.Fetch(ctx, &kafka.FetchRequest{
+		Topic: s.spec.Victim, Partition: partition, Offset: offset, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second,
+	})
+	if err == nil {
+		err = response.Error
+	}
+	if err != nil {
+		return kafka.Record{}, err
+	}
+	record, err := response.Records.ReadRecord()
+	if errors.Is(err, io.EOF) {
+		return kafka.Record{}, fmt.Errorf("read back what is in %s: nothing came", s.spec.Victim)
+	}
+	if err != nil {
+		return kafka.Record{}, err
+	}
+	return copyOf(record)
+}
+
+// copyOf reads a record out of the answer that holds it.
+func copyOf(r *kafka.Record) (kafka.Record, error) {
+	key, err := kafka.ReadAll(r.Key)
+	if err != nil {
+		return kafka.Record{}, err
+	}
+	value, err := kafka.ReadAll(r.Value)
+	return kafka.Record{Key: kafka.NewBytes(key), Value: kafka.NewBytes(value), Headers: r.Headers}, err
+}
