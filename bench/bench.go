@@ -78,6 +78,7 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "seed of everything that is left to chance")
 	f.Float64Var(&p.Rate, "rate", p.Rate, "operations per second")
 	f.IntVar(&p.Clients, "clients", p.Clients, "sessions that the operations are spread over")
+	f.Float64Var(&p.WitnessShare, "witness", p.WitnessShare, "share of the writes that are looked for on query's pages")
 	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")
 	f.DurationVar(&p.Steady, "steady", p.Steady, "load before the first kill")
 	f.DurationVar(&p.Before, "before", p.Before, "load before each kill")

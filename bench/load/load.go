@@ -71,6 +71,7 @@ const (
 	streamRequestIDs
 	streamSample
 	streamClients
+	streamWitness
 )
 
 func newRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }

@@ -47,6 +47,7 @@ type ScheduleConfig struct {
 	Arrivals Arrivals // default Poisson
 	Mix      []Share  // default DefaultMix
 	Clients  int      // sessions; default DefaultClients
+	Witness  float64  // share of the writes whose showing is to be witnessed, from 0 to 1
 }
 
 // Planned is one operation of a schedule. What exists before the load is named by its index in the world, -1 for none: its
@@ -65,6 +66,7 @@ type Planned struct {
 	Body      string        `json:"body"`
 	Ref       string        `json:"ref"`     // of CreatePost and CreateComment
 	Blocked   bool          `json:"blocked"` // of CreateComment: the body holds BlockedWord
+	Witness   bool          `json:"witness"` // it is in the sample whose showing is witnessed
 }
 
 // Schedule is all operations of a load with their intended times, complete before the first is sent.
@@ -97,6 +99,9 @@ func NewSchedule(cfg ScheduleConfig) (*Schedule, error) {
 		return nil, err
 	}
 	if err := s.assign(cfg.Clients); err != nil {
+		return nil, err
+	}
+	if err := s.sample(cfg.Witness); err != nil {
 		return nil, err
 	}
 	return s, s.aim(cfg.World)
@@ -160,6 +165,22 @@ func (s *Schedule) assign(n int) error {
 	r := newRand(s.seed, streamClients)
 	for i := range s.Ops {
 		s.Ops[i].Client = r.IntN(n)
+	}
+	return nil
+}
+
+// sample chooses the writes that a Witness looks for.
+func (s *Schedule) sample(share float64) error {
+	if !(share >= 0 && share <= 1) { // NaN too
+		return fmt.Errorf("a share of %v of the writes to witness: use 0 to 1", share)
+	}
+	r := newRand(s.seed, streamWitness)
+	for i := range s.Ops {
+		chosen := r.Float64() < share
+		switch s.Ops[i].Op {
+		case CreatePost, UpdatePost, DeletePost, CreateComment:
+			s.Ops[i].Witness = chosen
+		}
 	}
 	return nil
 }

@@ -156,6 +156,9 @@ func TestScheduleHashSeesEveryChange(t *testing.T) {
 	s.Ops[17].Client++
 	require.NotEqual(t, before, s.Hash())
 	s.Ops[17].Client--
+	s.Ops[17].Witness = true
+	require.NotEqual(t, before, s.Hash())
+	s.Ops[17].Witness = false
 	s.world = "another"
 	require.NotEqual(t, before, s.Hash())
 }
@@ -173,6 +176,27 @@ func TestClientsShareTheLoad(t *testing.T) {
 			for client, n := range counts {
 				require.InDelta(t, mean, n, 5*math.Sqrt(mean), client)
 			}
+		})
+	}
+}
+
+func TestWitnessSample(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	for name, share := range map[string]float64{"none": 0, "a_tenth": 0.1, "all": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := newSchedule(t, ScheduleConfig{World: w, Seed: 3, Rate: 500, Length: 60 * time.Second, Witness: share})
+			chosen, possible := 0.0, 0.0
+			for _, p := range s.Ops {
+				can := p.Op == CreatePost || p.Op == UpdatePost || p.Op == DeletePost || p.Op == CreateComment
+				require.True(t, can || !p.Witness, p)
+				if can {
+					possible++
+				}
+				if p.Witness {
+					chosen++
+				}
+			}
+			require.InDelta(t, share*possible, chosen, 5*math.Sqrt(possible*share*(1-share)))
 		})
 	}
 }
@@ -284,6 +308,8 @@ func TestScheduleIsRefused(t *testing.T) {
 		"unknown operation":       {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{"Frob", 1}}}, "Frob"},
 		"no share":                {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{GetPost, 0}}}, "all shares are 0"},
 		"no clients":              {ScheduleConfig{Rate: 1, Length: time.Second, Clients: -1}, "use at least 1"},
+		"more than all witnessed": {ScheduleConfig{Rate: 1, Length: time.Second, Witness: 1.5}, "use 0 to 1"},
+		"no number to witness":    {ScheduleConfig{Rate: 1, Length: time.Second, Witness: math.NaN()}, "use 0 to 1"},
 		"more deletes than posts": {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{DeletePost, 1}}}, "deletes"},
 		"more unsubscribes":       {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{Unsubscribe, 1}}}, "ends"},
 		"no comments to read":     {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{GetComment, 1}}}, "none to read"},

@@ -28,6 +28,8 @@ type Plan struct {
 	Down    time.Duration `json:"down_ns"`
 	After   time.Duration `json:"after_ns"`
 
+	// WitnessShare is the share of the load's writes to posts and comments, from 0 to 1, that are looked for on query's pages.
+	WitnessShare float64 `json:"witness_share"`
 	// Sample is how many posts of the preload are looked at in the end besides those that the load touched.
 	Sample int `json:"sample"`
 }
@@ -39,7 +41,7 @@ func DefaultPlan() Plan {
 		Deadline: time.Second, Steady: 10 * time.Second,
 		Victims: []string{"moderation", "posts", "comments", "subscriptions", "query", "broker"},
 		Before:  1500 * time.Millisecond, Down: 3 * time.Second, After: 3500 * time.Millisecond,
-		Sample: 500,
+		WitnessShare: load.WitnessShare, Sample: 500,
 	}
 }
 
@@ -58,6 +60,8 @@ func (p Plan) Check() error {
 		return fmt.Errorf("rate %v: use a rate above 0 operations a second", p.Rate)
 	case p.Clients < 1:
 		return fmt.Errorf("%d clients: use at least 1", p.Clients)
+	case !(p.WitnessShare >= 0 && p.WitnessShare <= 1): // NaN too
+		return fmt.Errorf("a share of %v of the writes to witness: use 0 to 1", p.WitnessShare)
 	case p.Deadline <= 0:
 		return fmt.Errorf("deadline %v: use a time above 0", p.Deadline)
 	case p.Steady <= 0:
@@ -90,7 +94,7 @@ func New(p Plan) (*Experiment, error) {
 		return nil, err
 	}
 	schedule, err := load.NewSchedule(load.ScheduleConfig{
-		World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length(), Clients: p.Clients,
+		World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length(), Clients: p.Clients, Witness: p.WitnessShare,
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -15,13 +16,16 @@ func TestPlanCheck(t *testing.T) {
 		spoil func(*Plan)
 		want  string
 	}{
-		"no_rate":        {func(p *Plan) { p.Rate = 0 }, "rate 0"},
-		"no_clients":     {func(p *Plan) { p.Clients = 0 }, "0 clients: use at least 1"},
-		"no_deadline":    {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
-		"no_steady":      {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
-		"negative_time":  {func(p *Plan) { p.Before = -time.Second }, "before -1s"},
-		"no_down":        {func(p *Plan) { p.Down = 0 }, "down 0s"},
-		"unknown_victim": {func(p *Plan) { p.Victims = []string{"posts", "post"} }, `no part "post" to kill: use posts, comments`},
+		"no_rate":           {func(p *Plan) { p.Rate = 0 }, "rate 0"},
+		"no_clients":        {func(p *Plan) { p.Clients = 0 }, "0 clients: use at least 1"},
+		"witness_all_twice": {func(p *Plan) { p.WitnessShare = 2 }, "a share of 2 of the writes to witness: use 0 to 1"},
+		"witness_below_0":   {func(p *Plan) { p.WitnessShare = -0.1 }, "use 0 to 1"},
+		"witness_no_number": {func(p *Plan) { p.WitnessShare = math.NaN() }, "use 0 to 1"},
+		"no_deadline":       {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
+		"no_steady":         {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
+		"negative_time":     {func(p *Plan) { p.Before = -time.Second }, "before -1s"},
+		"no_down":           {func(p *Plan) { p.Down = 0 }, "down 0s"},
+		"unknown_victim":    {func(p *Plan) { p.Victims = []string{"posts", "post"} }, `no part "post" to kill: use posts, comments`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := DefaultPlan()

@@ -84,8 +84,9 @@ type run struct {
 	ops  []*history.Operation // of all phases so far
 	cost Cost
 
-	before spent // the load
-	down   atomic.Pointer[string]
+	before  spent // the load
+	witness *load.Witness
+	down    atomic.Pointer[string]
 }
 
 func (r *run) show(p Progress) {
@@ -104,6 +105,8 @@ func (r *run) header() history.Header {
 
 // work is everything between the start of the stack and its stop.
 func (r *run) work(ctx context.Context) error {
+	r.witness = load.NewWitness(ctx, load.WitnessConfig{Schedule: r.Schedule, Client: r.bed.Client, Sink: r.out.Look})
+	defer r.witness.Stop()
 	for _, step := range []func(context.Context) error{r.preload, r.loadAndBreak, r.drain, r.look} {
 		if err := step(ctx); err != nil {
 			return err
@@ -156,6 +159,7 @@ func (r *run) loadAndBreak(ctx context.Context) error {
 			if err := r.out.Err(); err != nil { // a run that is not recorded is for nothing
 				cancel(err)
 			}
+			r.witness.Watch(o)
 			r.showLoad(o, &done, &failed)
 		},
 	})
@@ -240,6 +244,9 @@ func (r *run) drain(ctx context.Context) error {
 	r.cost.CPUPerThousand = perThousand(after.stack-r.before.stack, len(r.Schedule.Ops))
 	r.cost.GeneratorCPU = perThousand(after.lab-r.before.lab, len(r.Schedule.Ops))
 	r.cost.Memory = r.bed.Usage().RSS
+	if n := r.witness.Wait(); n > 0 {
+		r.lab.Log.Warn("too many writes were looked for at once: take a smaller share", "overlooked", n)
+	}
 	if drained.At > 0 {
 		r.out.Drained(drained.At)
 	}
