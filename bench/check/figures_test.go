@@ -23,9 +23,13 @@ func saying(text string) change { return func(o *history.Operation) { o.Text = t
 
 func writtenBy(author string) change { return func(o *history.Operation) { o.Author = author } }
 
-// of makes a run one of a stack, with three clients.
+// of makes a run one of a stack, with three clients. Each read succeeds once, so that those of a row need not.
 func (r *run) of(stack string) *run {
 	r.h.Header.Stack, r.h.Header.Clients = stack, 3
+	for _, op := range []string{"GetPost", "GetPostPage", "GetComment"} {
+		r.write(history.Operation{Op: op}, []change{func(o *history.Operation) { o.Intended += 8 * time.Second }})
+	}
+	r.now = time.Second
 	return r
 }
 
