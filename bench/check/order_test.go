@@ -136,7 +136,9 @@ func (r *run) fault(name, victim string) *run {
 
 func TestLog(t *testing.T) {
 	const post, author = history.Post, history.Author
-	three := func() *run { return newRun().of("async").post("p").update("p").update("p", version(3)).saw("p", 3, 0).logged() }
+	three := func() *run {
+		return newRun().of("async").post("p").update("p").update("p", version(3)).saw("p", 3, 0).logged()
+	}
 	followed := func() *run {
 		return newRun().of("async").subscribe("ann", "bob", preload, version(4)).subscribe("ann", "eve", version(5)).counted("ann", 2, 2).logged()
 	}

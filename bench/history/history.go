@@ -73,7 +73,7 @@ type Operation struct {
 	PostID    string    `json:"post_id,omitempty"` // of CreateComment
 	Author    string    `json:"author,omitempty"`  // of CreatePost and the subscriptions: the author; of CreateComment: who wrote it
 	Follower  string    `json:"follower,omitempty"`
-	Status    string    `json:"status,omitempty"`  // of CreateComment, from the reply: "PENDING", "APPROVED" or "REJECTED"
+	Status    string    `json:"status,omitempty"`  // of CreateComment and GetComment, from the reply: "PENDING", "APPROVED" or "REJECTED"
 	Blocked   bool      `json:"blocked,omitempty"` // of CreateComment: the text holds a blocked word, so it must end REJECTED
 	Text      string    `json:"text,omitempty"`    // of CreatePost, UpdatePost and CreateComment: TextDigest of what was sent
 }

@@ -161,7 +161,9 @@ func (c *Client) allCalls() map[string]call {
 		},
 		GetComment: func(ctx context.Context, _ *Planned, o *history.Operation) error {
 			reply, err := c.comments.GetComment(ctx, &blogv1.GetCommentRequest{Id: o.ID})
-			o.Version = reply.GetComment().GetVersion()
+			if err == nil {
+				o.Version, o.Status = reply.GetComment().GetVersion(), statusName(reply.GetComment().GetStatus())
+			}
 			return err
 		},
 		ListComments: func(ctx context.Context, _ *Planned, o *history.Operation) error {

@@ -178,6 +178,9 @@ func TestRunPerformsEveryOperation(t *testing.T) {
 			require.NotEmpty(t, o.PostID)
 			require.Equal(t, map[bool]string{true: "REJECTED", false: "APPROVED"}[o.Blocked], o.Status)
 		}
+		if o.Op == GetComment {
+			require.Contains(t, []string{"APPROVED", "REJECTED"}, o.Status)
+		}
 	}
 	require.Len(t, seen, len(DefaultMix()))
 	require.Len(t, f.posts, 150+count(ops, CreatePost)-count(ops, DeletePost))
