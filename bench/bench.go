@@ -35,6 +35,7 @@ type bench struct {
 	plan    scenario.Plan
 	config  cluster.Config // but for the stack and the folder
 	stacks  []string
+	repeat  int    // rounds
 	results string // the folder that gets a folder for this run
 	name    string
 	asJSON  bool
@@ -57,7 +58,7 @@ func newBench() *cobra.Command {
 		Args:      arguments(oneStackOrBoth),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.stacks, b.stdout, b.stderr = stacksOf(args), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			if err := errors.Join(checkName(b.name), b.plan.Check()); err != nil {
+			if err := errors.Join(checkName(b.name), checkRepeat(b.repeat), b.plan.Check()); err != nil {
 				return usageError(cmd, err)
 			}
 			return b.run(cmd.Context())
@@ -67,6 +68,7 @@ func newBench() *cobra.Command {
 	addPlan(cmd, &b.plan)
 	cmd.Flags().StringVar(&b.results, "results", "results", "`folder` that gets a folder for this run")
 	cmd.Flags().StringVar(&b.name, "name", "bench", "name of this run: the end of its folder's name")
+	cmd.Flags().IntVar(&b.repeat, "repeat", 1, "how many `rounds` of the whole experiment; from 6 on, differences can be claimed")
 	cmd.Flags().BoolVar(&b.keepData, "keep-data", false, "keep the databases of a valid run too")
 	cmd.Flags().BoolVar(&b.asJSON, "json", false, "print results.json to stdout instead of tables")
 	addOpen(cmd, &b.open)
@@ -104,20 +106,8 @@ func (b *bench) run(ctx context.Context) error {
 	results := &report.Results{
 		Schema: report.Schema, Name: b.name, Start: start, Settings: b.settings(), Machine: report.ThisMachine(),
 	}
-	histories := map[string]*history.History{}
-	for _, stack := range b.stacks {
-		found, h, err := b.runStack(ctx, experiment, stack, dir)
-		if err != nil {
-			return fmt.Errorf("%s: %w%s", stack, err, leftBehind(dir, stack))
-		}
-		results.Stacks, histories[stack] = append(results.Stacks, found), h
-	}
-	if len(histories) == 2 {
-		if err := measure.Comparable(histories[cluster.Sync], histories[cluster.Async]); err != nil {
-			results.NotComparable = err.Error()
-		}
-	}
-	if err := errors.Join(b.tidy(results, dir), results.Write(dir), results.WritePage(dir)); err != nil {
+	all := rounds{bench: b, experiment: experiment, results: results, dir: dir}
+	if err := all.run(ctx); err != nil {
 		return err
 	}
 	return b.tell(results, dir)
@@ -127,6 +117,13 @@ func (b *bench) run(ctx context.Context) error {
 func checkName(name string) error {
 	if name == "" || strings.ContainsAny(name, `/\`) {
 		return fmt.Errorf("name %q: use one that can be part of a folder's name", name)
+	}
+	return nil
+}
+
+func checkRepeat(n int) error {
+	if n < 1 {
+		return fmt.Errorf("repeat %d: use 1 round or more", n)
 	}
 	return nil
 }
@@ -146,31 +143,22 @@ func newFolder(parent, name string) (string, error) {
 }
 
 // leftBehind says where to look after a run that failed. Folders in which nothing was recorded are removed first.
-func leftBehind(dir, stack string) string {
-	_ = os.Remove(filepath.Join(dir, stack)) // fails unless it is empty
+func leftBehind(dir, round, stack string) string {
+	_ = os.Remove(filepath.Join(dir, round, stack)) // fails unless it is empty
+	_ = os.Remove(filepath.Join(dir, round))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
 	if os.Remove(dir) == nil {
 		return ""
 	}
 	return "; what was recorded until then is in " + dir
 }
 
-// tidy removes the databases of stacks that are not worth looking into: they are the largest part of what a run leaves behind.
-func (b *bench) tidy(results *report.Results, dir string) error {
-	for _, s := range results.Stacks {
-		if b.keepData || s.Check.Verdict != check.Valid {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(dir, s.Stack, "data")); err != nil {
-			return fmt.Errorf("remove the databases: %w", err)
-		}
-	}
-	return nil
-}
-
 func (b *bench) settings() report.Settings {
 	reconnect := service.Reconnect()
 	return report.Settings{
-		Plan: b.plan, SyncLevel: b.config.SyncLevel, AsyncLevel: b.config.AsyncLevel, Acks: b.config.Acks,
+		Plan: b.plan, Repeat: b.repeat, SyncLevel: b.config.SyncLevel, AsyncLevel: b.config.AsyncLevel, Acks: b.config.Acks,
 		DBSync: b.config.DBSync, Procs: b.config.Procs, Broker: embeddedBroker,
 		ReconnectBase: reconnect.BaseDelay, ReconnectMax: reconnect.MaxDelay,
 	}
@@ -178,15 +166,15 @@ func (b *bench) settings() report.Settings {
 
 // runStack runs the experiment on one stack and judges its history as it is on disk, so that what is judged is what is kept.
 func (b *bench) runStack(
-	ctx context.Context, e *scenario.Experiment, stack, dir string,
+	ctx context.Context, e *scenario.Experiment, at place,
 ) (found report.Stack, h *history.History, err error) {
 	config := b.config
-	config.Stack, config.Dir = stack, filepath.Join(dir, stack)
+	config.Stack, config.Dir = at.stack, at.folder()
 	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
 		return report.Stack{}, nil, err
 	}
 	path := filepath.Join(config.Dir, historyName)
-	show := newProgress(b.stderr, stack)
+	show := newProgress(b.stderr, strings.TrimSpace(at.round+" "+at.stack))
 	cost, err := e.Run(ctx, scenario.Lab{
 		Cluster: config, History: path, Show: show.update, Log: slog.New(slog.NewTextHandler(show.aside(), nil)),
 	})
@@ -201,7 +189,7 @@ func (b *bench) runStack(
 		return report.Stack{}, nil, err
 	}
 	return report.Stack{
-		Stack: stack, History: filepath.Join(stack, historyName),
+		Stack: at.stack, History: filepath.Join(at.round, at.stack, historyName),
 		Figures: measure.Measure(h), Check: check.Check(h), Cost: cost,
 	}, h, nil
 }

@@ -31,6 +31,7 @@ func TestBenchUsage(t *testing.T) {
 		"time without unit":  {"--down", "3", "missing unit"},
 		"name with a folder": {"--name", "a/b", `name "a/b"`},
 		"no name":            {"--name", "", `name ""`},
+		"no rounds":          {"--repeat", "0", "repeat 0: use 1 round or more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			results := filepath.Join(t.TempDir(), "results")

@@ -121,6 +121,32 @@ func TestBenchCommand(t *testing.T) {
 	checkCut(t, filepath.Join(results, "latest", "async", "history.jsonl"))
 }
 
+// TestBenchCommandRepeats: each round is fresh, and the stacks take turns.
+func TestBenchCommandRepeats(t *testing.T) {
+	results := t.TempDir()
+	c := smallBench(t, results, "both", "--kill", "posts", "--repeat", "2")
+	require.Zero(t, c.exit(), c.stdout.String())
+	require.Contains(t, c.stdout.String(), "Over 2 rounds")
+	require.Contains(t, c.stdout.String(), "Not enough rounds to claim a difference")
+	saved, err := report.Read(filepath.Join(results, "latest"))
+	require.NoError(t, err)
+	var order []string
+	for _, round := range saved.Rounds {
+		for _, s := range round.Stacks {
+			order = append(order, s.History)
+			require.FileExists(t, filepath.Join(results, "latest", s.History))
+		}
+	}
+	require.Equal(t, []string{
+		"round-1/sync/history.jsonl", "round-1/async/history.jsonl", "round-2/async/history.jsonl", "round-2/sync/history.jsonl",
+	}, order)
+	require.NotEmpty(t, saved.Contrasts)
+	for _, contrast := range saved.Contrasts {
+		require.False(t, contrast.Claimed, contrast.Figure)
+	}
+	requireNoProcesses(t)
+}
+
 // checkCut judges a history that lacks its last line.
 func checkCut(t *testing.T, path string) {
 	t.Helper()

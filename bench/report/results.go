@@ -35,7 +35,7 @@ type Results struct {
 	NotComparable string `json:"not_comparable,omitempty"`
 }
 
-// Round is one repetition of the whole experiment.
+// Round is one repetition of the whole experiment. What its figures are over time stands in its histories only.
 type Round struct {
 	Stacks []Stack `json:"stacks"` // in the order in which they ran
 }
@@ -43,6 +43,7 @@ type Round struct {
 // Settings is what a run was done with.
 type Settings struct {
 	Plan       scenario.Plan `json:"plan"`
+	Repeat     int           `json:"repeat"` // how many rounds were asked for; a run that was interrupted has fewer
 	SyncLevel  string        `json:"sync_level"`
 	AsyncLevel string        `json:"async_level"`
 	Acks       string        `json:"acks"`
@@ -63,10 +64,10 @@ type Stack struct {
 	Cost    scenario.Cost  `json:"cost"`
 }
 
-// Verdict is the worst of the stacks' verdicts: invalid before unknown before valid.
+// Verdict is the worst of the stacks' verdicts in all rounds: invalid before unknown before valid.
 func (r *Results) Verdict() check.Verdict {
 	worst := check.Valid
-	for _, s := range r.Stacks {
+	for _, s := range r.ofRounds() {
 		if s.Check.Verdict == check.Invalid || worst == check.Valid {
 			worst = s.Check.Verdict
 		}
