@@ -31,6 +31,8 @@ type Stack interface {
 	DataDir(part string) string
 	// StopPart returns once the part has stopped in good order.
 	StopPart(ctx context.Context, part string) error
+	// Provoke runs provoke, and returns once the part has ended because of it.
+	Provoke(ctx context.Context, part string, provoke func() error) error
 	// Pause and Resume return once the part's process stands still, and goes on.
 	Pause(ctx context.Context, part string) error
 	Resume(ctx context.Context, part string) error
@@ -61,6 +63,8 @@ func New(e Env, s Spec) (Fault, error) {
 		return newPause(e, s), nil
 	case Rolling:
 		return newRolling(e), nil
+	case Crash:
+		return newCrash(e, s)
 	case Rebuild:
 		return newRebuild(e, s), nil
 	case SlowCalls, SlowEvents, Errors:

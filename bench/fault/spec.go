@@ -11,6 +11,7 @@ import (
 
 	"tandem/bench/cluster"
 	"tandem/bench/wire"
+	"tandem/shared/crash"
 )
 
 // The kinds of faults, as scenarios and histories name them.
@@ -29,6 +30,7 @@ const (
 	Duplicate  = "duplicate"
 	Rebuild    = "rebuild"
 	Rolling    = "rolling restart"
+	Crash      = "crash"
 )
 
 // Spec is one fault, as data. Which fields count depends on the kind; the others must be left alone.
@@ -47,12 +49,14 @@ type Spec struct {
 	Refuse    bool           `json:"refuse,omitempty" yaml:"refuse"`       // of partition: connections are refused, not swallowed
 	Rate      int64          `json:"rate_kb,omitempty" yaml:"rate_kb"`     // of bandwidth: kB/s, 1 or more
 	Count     int            `json:"count,omitempty" yaml:"count"`         // of poison and duplicate: how many events; 0 for 1
+	Event     string         `json:"event,omitempty" yaml:"event"`         // of duplicate: which type ("event.v1.PostUpdated"); empty for any
+	Point     string         `json:"point,omitempty" yaml:"point"`         // of crash: "relay-after-publish:3" is the third pass through the point
 }
 
 // Kinds are all kinds, in the order in which they are taught.
 func Kinds() []string {
 	return []string{
-		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, SlowEvents, Rebuild,
+		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, SlowEvents, Rebuild, Crash,
 	}
 }
 
@@ -89,6 +93,8 @@ func (s Spec) checkVictim() error {
 		if s.Victim == cluster.Broker {
 			return errors.New("victim broker: it is no service of ours; use slow, pause or partition")
 		}
+	case s.Kind == Crash && s.Victim == cluster.Broker:
+		return errors.New("victim broker: it is no service of ours, and has no crash points; use kill")
 	case s.ofNetwork() && strings.Contains(s.Victim, "->"):
 		return s.checkLink()
 	}
@@ -132,12 +138,26 @@ func (s Spec) checkNumbers() error {
 	wrong(err != nil, "%w", err)
 	wrong(s.Kind == Bandwidth && s.Rate < 1, "rate_kb %d: use 1 or more", s.Rate)
 	wrong(s.Count < 0 || s.Count > 1000, "count %d: use 1 to 1000", s.Count)
+	wrong(s.Kind != Duplicate && s.Event != "", "event %q: a %s has none", s.Event, s.Kind)
+	_, err = s.pass()
+	wrong(err != nil, "%w", err)
 	switch s.Direction {
 	case "", wire.Requests, wire.Answers, wire.BothWays:
 	default:
 		wrong(true, "direction %q: use %s, %s or %s", s.Direction, wire.Requests, wire.Answers, wire.BothWays)
 	}
 	return errors.Join(errs...)
+}
+
+// pass is where a service crashes.
+func (s Spec) pass() (crash.Pass, error) {
+	switch {
+	case s.Kind == Crash:
+		return crash.Parse(s.Point)
+	case s.Point != "":
+		return crash.Pass{}, fmt.Errorf("point %q: a %s has none", s.Point, s.Kind)
+	}
+	return crash.Pass{}, nil
 }
 
 // code is the status code of the errors.

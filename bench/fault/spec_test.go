@@ -22,6 +22,7 @@ func examples() map[string]fault.Spec {
 		fault.Partition:  {Victim: "comments->moderation"}, fault.Reset: {Victim: "query"},
 		fault.Bandwidth: {Victim: "posts", Rate: 2},
 		fault.Poison:    {Victim: "blog.posts"}, fault.Duplicate: {Victim: "blog.subscriptions", Count: 3}, fault.Rebuild: {Victim: "query"},
+		fault.Crash: {Victim: "posts", Point: "relay-after-publish:3"},
 	}
 }
 
@@ -57,6 +58,11 @@ func TestFaultsThatMeanNothing(t *testing.T) {
 		"unknown_code":     {fault.Spec{Kind: fault.Errors, Victim: "posts", Share: 1, Code: "OOPS"}, `code "OOPS"`},
 		"no_rate":          {fault.Spec{Kind: fault.Bandwidth, Victim: "posts"}, "rate_kb"},
 		"too_many":         {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Count: 1e6}, "count"},
+		"no_point":         {fault.Spec{Kind: fault.Crash, Victim: "posts"}, `no crash point ""`},
+		"unknown_point":    {fault.Spec{Kind: fault.Crash, Victim: "posts", Point: "here"}, `no crash point "here"`},
+		"point_of_a_kill":  {fault.Spec{Kind: fault.Kill, Victim: "posts", Point: "relay-after-publish"}, "has none"},
+		"crash_of_broker":  {fault.Spec{Kind: fault.Crash, Victim: cluster.Broker, Point: "relay-after-publish"}, "has no crash points"},
+		"event_of_poison":  {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Event: "event.v1.PostUpdated"}, "has none"},
 		"no_direction":     {fault.Spec{Kind: fault.Partition, Victim: "posts", Direction: "up"}, `direction "up"`},
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, tc.spec.Check(), tc.want) })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -64,18 +65,21 @@ func (s *stray) next(ctx context.Context) (partition int, record kafka.Record, e
 	if s.spec.Kind == Poison {
 		return partition, s.poison(), nil
 	}
-	for range ends { // the next one that holds anything
-		if ends[partition] > 0 {
-			record, err = s.at(ctx, partition, ends[partition]-1-s.dice.Int64N(min(ends[partition], recent)))
-			return partition, record, err
+	for range ends { // the next one that holds any such event
+		records, err := s.recent(ctx, partition, ends[partition])
+		if err != nil {
+			return 0, kafka.Record{}, err
+		}
+		if len(records) > 0 {
+			return partition, records[s.dice.IntN(len(records))], nil
 		}
 		partition = (partition + 1) % len(ends)
 	}
-	return 0, kafka.Record{}, fmt.Errorf("%s is empty: there is nothing to repeat", s.spec.Victim)
+	return 0, kafka.Record{}, fmt.Errorf("%s holds nothing to repeat: have the load last longer before", s.spec.Victim)
 }
 
-// recent is how far back an event is repeated, in records of its partition.
-const recent = 100
+// farBack is how far back an event is repeated, in records of its partition.
+const farBack = 100
 
 // ends are the offsets behind the last record of each partition, which of these topics are numbered from 0.
 func (s *stray) ends(ctx context.Context) ([]int64, error) {
@@ -122,25 +126,57 @@ func (s *stray) poison() kafka.Record {
 	}
 }
 
-// at returns the record of an offset.
-func (s *stray) at(ctx context.Context, partition int, offset int64) (kafka.Record, error) {
-	response, err := s.client.Fetch(ctx, &kafka.FetchRequest{
-		Topic: s.spec.Victim, Partition: partition, Offset: offset, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second,
+// recent returns the last records of a partition that the fault may repeat.
+func (s *stray) recent(ctx context.Context, partition int, end int64) (found []kafka.Record, err error) {
+	for next := max(0, end-farBack); next < end; {
+		response, err := s.client.Fetch(ctx, &kafka.FetchRequest{
+			Topic: s.spec.Victim, Partition: partition, Offset: next, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second,
+		})
+		if err == nil {
+			err = response.Error
+		}
+		if err != nil {
+			return nil, err
+		}
+		read, last, err := s.choose(response.Records, next)
+		if err != nil {
+			return nil, err
+		}
+		if last < next {
+			return nil, fmt.Errorf("read back what is in %s: nothing came", s.spec.Victim)
+		}
+		found, next = append(found, read...), last+1
+	}
+	return found, nil
+}
+
+// choose reads records from an offset on, and returns those that the fault may repeat, and the offset of the last.
+func (s *stray) choose(records kafka.RecordReader, from int64) (chosen []kafka.Record, last int64, err error) {
+	last = -1
+	for {
+		record, err := records.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return chosen, last, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		copied, err := copyOf(record)
+		if err != nil {
+			return nil, 0, err
+		}
+		last = record.Offset
+		if record.Offset >= from && s.repeats(record.Headers) { // a batch may begin before it
+			chosen = append(chosen, copied)
+		}
+	}
+}
+
+// repeats tells whether an event with these headers is of the type to repeat.
+func (s *stray) repeats(headers []kafka.Header) bool {
+	return s.spec.Event == "" || slices.ContainsFunc(headers, func(h kafka.Header) bool {
+		return h.Key == "ce_type" && string(h.Value) == s.spec.Event
 	})
-	if err == nil {
-		err = response.Error
-	}
-	if err != nil {
-		return kafka.Record{}, err
-	}
-	record, err := response.Records.ReadRecord()
-	if errors.Is(err, io.EOF) {
-		return kafka.Record{}, fmt.Errorf("read back what is in %s: nothing came", s.spec.Victim)
-	}
-	if err != nil {
-		return kafka.Record{}, err
-	}
-	return copyOf(record)
 }
 
 // copyOf reads a record out of the answer that holds it.

@@ -10,13 +10,13 @@ import (
 )
 
 // keepCounters is the mistake mutant.CountersKept, and unreachable in programs that make none: the counters of a read model
-// live on in a place that its rebuild does not know. Here that is a second name of the database file, which is left when the
-// first is deleted.
+// live on in a place that its rebuild does not know. Here that is a second name of the database file beside the folder, which is
+// left when the folder is emptied.
 func keepCounters(ctx context.Context, conn *sql.Conn, path string) error {
 	if filepath.Base(path) != "query.db" {
 		return nil
 	}
-	kept := path + ".kept"
+	kept := filepath.Dir(path) + ".kept"
 	if _, err := os.Stat(kept); err == nil {
 		if err := takeOver(ctx, conn, kept); err != nil {
 			return err
