@@ -69,6 +69,20 @@ check-generate: generate ## fail if the committed code is not what proto/ gives
 	@git diff --exit-code --stat -- proto || { echo "commit what make generate made" >&2; exit 1; }
 	@[ -z "$$(git status --porcelain -- proto)" ] || { git status --short -- proto; echo "commit what make generate made" >&2; exit 1; }
 
+.PHONY: web
+web: ## build the charts of report.html anew (needs Node.js; what it makes is committed)
+	@sh bench/report/web/need.sh npm
+	cd bench/report/web && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
+
+BUILT_WEB := bench/report/page/charts.js bench/report/page/licences.txt
+.PHONY: check-web
+check-web: web ## fail if the committed charts are not what bench/report/web gives
+	@[ -z "$$(git status --porcelain -- $(BUILT_WEB))" ] || { git status --short -- $(BUILT_WEB); echo "commit what make web made" >&2; exit 1; }
+
+.PHONY: browser-test
+browser-test: build ## test report.html in Chromium (CANARY=folder of a bad run, whose report must show red)
+	@sh bench/report/web/test.sh
+
 .PHONY: benchmarks
 benchmarks: ## run the Go benchmarks of the hot paths
 	go test -run '^$$' -bench . -benchtime 1s ./shared/... ./async/... ./bench/...

@@ -169,6 +169,9 @@ func lossNumber(s *Stack) numberValue {
 	f := s.Check.Figures
 	lost := f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count
 	doubled := f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count
+	if f.Acknowledged.Count+lost+doubled == 0 {
+		return numberValue{Text: none, Note: "nothing was acknowledged"}
+	}
 	v := numberValue{
 		Text: fmt.Sprint(lost + doubled),
 		Note: fmt.Sprintf("of %d acknowledged", f.Acknowledged.Count),

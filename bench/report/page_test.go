@@ -87,10 +87,7 @@ func TestAnEmptyRunIsNotValid(t *testing.T) {
 
 // TestHostileText: nothing of a history is read as markup or code.
 func TestHostileText(t *testing.T) {
-	r := samples()["invalid"]
-	r.Stacks[0].Figures.Faults[0].Victim, r.Settings.Plan.Victims[0] = hostile, hostile
-	r.Stacks[0].Figures.Ops[0].Op, r.Stacks[0].Figures.Timelines[1].Op = hostile, hostile
-	r.Stacks[1].Stack = hostile
+	r := hostileResults()
 	page := requirePage(t, r)
 	require.NotContains(t, page, "<img")
 	require.Len(t, regexp.MustCompile(`<script`).FindAllString(page, -1), 2, "the data and the code, and no more")

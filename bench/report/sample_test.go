@@ -209,8 +209,24 @@ func samples() map[string]*Results {
 	apart := sampleResults()
 	apart.Rounds, apart.Contrasts, apart.NotComparable = nil, nil, "the seed differs: 1 and 2"
 	return map[string]*Results{
-		"full": sampleResults(), "invalid": invalid, "unknown": unknown, "alone": alone, "apart": apart, "missing": missingResults(),
+		"full": sampleResults(), "invalid": invalid, "unknown": unknown, "alone": alone, "apart": apart, "missing": missingResults(), "hostile": hostileResults(),
 	}
+}
+
+// hostileResults hold text that looks like markup wherever a history can put text.
+func hostileResults() *Results {
+	r := sampleResults()
+	r.Rounds, r.Name, r.Settings.Broker, r.Machine.CPU, r.Machine.Libraries = nil, hostile, hostile, hostile, map[string]string{hostile: hostile}
+	r.Settings.Plan.Victims[0], r.Contrasts[0].Figure, r.NotComparable = hostile, hostile, ""
+	s := &r.Stacks[1]
+	s.Check.Verdict, s.Check.Reasons, s.Check.Figures.Lost.Log = check.Invalid, []string{hostile}, check.Figure{Count: 1, Examples: []string{hostile}}
+	s.Check.Figures.RealtimeLag[hostile] = 1
+	for i := range r.Stacks {
+		f := &r.Stacks[i].Figures
+		f.Faults[0].Victim, f.Faults[0].RecoveryProblem, f.Faults[0].BlastRadius[0].Op = hostile, hostile, hostile
+		f.Ops[0].Op, f.Timelines[1].Op, f.Writes[1].Op, f.Curves[0].Op = hostile, hostile, hostile, hostile
+	}
+	return r
 }
 
 // missingResults are those of a run that found out nearly nothing: what can be null is.

@@ -41,7 +41,10 @@ function mount(box) {
   const [group, kind] = box.dataset.chart.split(" ");
   const data = JSON.parse(document.getElementById(`${group}-data`).textContent);
   const chart = kinds[kind](data);
-  if (!chart) return [];
+  if (!chart) {
+    box.nextElementSibling.hidden = false; // which says so
+    return [];
+  }
   box.hidden = false;
   const canvas = box.querySelector(".chart");
   const state = { op: chart.ops[0]?.value, instance: null };
