@@ -24,6 +24,7 @@ type heatCell struct {
 	Predicted string
 	Level     string // names its colour: "none", or "h0" (nothing works) to "h4" (all works)
 	Surprise  bool
+	Degraded  bool   // some answers were less than asked for, and said so
 	Title     string // the whole of it in words
 }
 
@@ -52,19 +53,34 @@ func heatCellOf(f *measure.Fault, op, victim string) heatCell {
 	}
 	for _, c := range f.BlastRadius {
 		if c.Op == op && c.Availability != nil {
-			return measuredCell(c, victim)
+			return measuredCell(c, victim, degradedDuring(f, op))
 		}
 	}
 	return heatCell{Text: none, Level: "none", Title: fmt.Sprintf("%s was not called while %s was down", op, victim)}
 }
 
-func measuredCell(c measure.Cell, victim string) heatCell {
-	h := heatCell{Text: percent(*c.Availability), Predicted: none, Level: level(*c.Availability), Surprise: c.Surprise}
+// degradedDuring is how many of an operation's OK answers were less than asked for while a part was down.
+func degradedDuring(f *measure.Fault, op string) int {
+	for _, w := range f.Ops {
+		if w.Op == op {
+			return w.During.Degraded
+		}
+	}
+	return 0
+}
+
+func measuredCell(c measure.Cell, victim string, degraded int) heatCell {
+	h := heatCell{
+		Text: percent(*c.Availability), Predicted: none, Level: level(*c.Availability), Surprise: c.Surprise, Degraded: degraded > 0,
+	}
 	if c.Predicted != nil {
 		h.Predicted = percent(*c.Predicted)
 	}
 	h.Title = fmt.Sprintf("%s while %s is down: %s %% of %d calls were answered OK; predicted: %s %%",
 		c.Op, victim, h.Text, c.Samples, h.Predicted)
+	if h.Degraded {
+		h.Title += fmt.Sprintf("; %d answers were less than asked for, and said so", degraded)
+	}
 	return h
 }
 
@@ -83,17 +99,21 @@ func level(share float64) string {
 	return "h4"
 }
 
-// blastNote says how many cells are not as predicted.
+// blastNote says how many cells are not as predicted, and what the marks mean.
 func (r *Results) blastNote() string {
-	n := 0
+	n, degraded := 0, false
 	for _, m := range r.heatMaps() {
 		for _, row := range m.Rows {
 			for _, c := range row.Cells {
+				degraded = degraded || c.Degraded
 				if c.Surprise {
 					n++
 				}
 			}
 		}
+	}
+	if degraded {
+		return surpriseNote(n) + " ~ marks answers that were less than asked for, and said so."
 	}
 	return surpriseNote(n)
 }

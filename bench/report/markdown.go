@@ -87,6 +87,9 @@ func (r *Results) markdownVerdicts() string {
 
 func (r *Results) markdownAnswer(a answer) string {
 	lines := []string{"- **" + plain(a.Lead) + "**"}
+	if len(r.Rounds) > 1 {
+		a.More = append(a.More, fmt.Sprintf("These are figures of the first of %d rounds.", len(r.Rounds)))
+	}
 	for _, more := range a.More {
 		lines = append(lines, "- "+plain(more))
 	}
@@ -140,6 +143,9 @@ func blastTexts(maps []heatMap, row, column int) string {
 		text := c.Text
 		if c.Surprise {
 			text += "!"
+		}
+		if c.Degraded {
+			text += "~"
 		}
 		texts = append(texts, text)
 	}
@@ -234,7 +240,7 @@ func markdownRow(cells []string) string {
 // plain keeps Markdown and HTML from reading anything into a text: it may come from a history.
 func plain(text string) string {
 	return strings.NewReplacer(
-		"\\", `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "#", `\#`, "@", "@<!-- -->", "\r", " ", "\n", " ",
+		"\\", `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "~", `\~`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "#", `\#`, "@", "@<!-- -->", "\r", " ", "\n", " ",
 	).Replace(text)
 }
 

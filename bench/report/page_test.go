@@ -153,6 +153,20 @@ func TestAnswerNamesTheWorstFailure(t *testing.T) {
 	require.Equal(t, "No operation was measured while a part was down.", r.plainAnswer().Lead)
 }
 
+func TestHeatMapSaysWhatIsUnusual(t *testing.T) {
+	maps := sampleResults().heatMaps()
+	require.Equal(t, heatCell{
+		Text: "87", Predicted: "100", Level: "h2", Surprise: true,
+		Title: "CreateComment while query is down: 87 % of 123 calls were answered OK; predicted: 100 %",
+	}, maps[1].Rows[0].Cells[1])
+	degraded := maps[1].Rows[2].Cells[0]
+	require.True(t, degraded.Degraded)
+	require.Contains(t, degraded.Title, "4 answers were less than asked for")
+	require.Equal(t, heatCell{Text: none, Level: "none", Title: "no such part: broker"}, maps[0].Rows[0].Cells[2])
+	require.Contains(t, sampleResults().blastNote(), "~ marks")
+	require.NotContains(t, missingResults().blastNote(), "~ marks")
+}
+
 // TestUnclaimedDifferencesAreSaid: several rounds may show less than one.
 func TestUnclaimedDifferencesAreSaid(t *testing.T) {
 	r := sampleResults()

@@ -140,6 +140,9 @@ func sampleFault(stack, victim string, i int) measure.Fault {
 		}
 		f.BlastRadius = append(f.BlastRadius, c)
 	}
+	if stack == "async" && victim == "posts" {
+		f.Ops = []measure.Windows{{Op: "GetPostPage", During: measure.Availability{Share: new(1.0), OK: 123, Intended: 123, Degraded: 4}}}
+	}
 	if stack == "async" && victim == "query" {
 		f.BlastRadius[0].Availability, f.BlastRadius[0].Surprise = new(0.873), true
 	}
