@@ -87,6 +87,10 @@ browser-test: build ## test report.html in Chromium (CANARY=folder of a bad run,
 benchmarks: ## run the Go benchmarks of the hot paths
 	go test -run '^$$' -bench . -benchtime 1s ./shared/... ./async/... ./bench/...
 
+.PHONY: bench-floors
+bench-floors: ## measure the least that the same parts can do and what the project does, in turn; print the ratios (4 minutes)
+	@go run ./bench/floors $(ARGS)
+
 .PHONY: grpcurl
 grpcurl: ## build grpcurl into bin/, for the tour in the README
 	@go build -modfile=tools/go.mod -o $(BIN)/grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl

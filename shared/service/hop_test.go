@@ -11,16 +11,30 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	blogv1 "tandem/proto/blog/v1"
+	"tandem/shared/floor"
 )
 
-// BenchmarkHop is one unary call on loopback, through a bare grpc-go server and through ours with everything on. The target is
-// ours ≤ 1.3 × bare with one call in flight, and ≥ 0.7 × bare's rate with 64; compare the two of one run only.
-func BenchmarkHop(b *testing.B) {
-	for _, inFlight := range []int{1, 64} {
-		name := map[int]string{1: "1_in_flight", 64: "64_in_flight"}[inFlight]
-		b.Run("bare/"+name, func(b *testing.B) { measureHop(b, bare(b), inFlight) })
-		b.Run("ours/"+name, func(b *testing.B) { measureHop(b, start(b, &handler{get: echo}).posts, inFlight) })
+// BenchmarkFloorHopLatency is one unary call on loopback at a time, through a bare grpc-go server and through ours with
+// everything on.
+func BenchmarkFloorHopLatency(b *testing.B) {
+	one := func(posts blogv1.PostsServiceClient) floor.Round {
+		return func() float64 { return floor.Median(floor.Times(1000, func() { getPost(b, posts) })) }
 	}
+	floor.Compare(b, one(bare(b)), one(ours(b)))
+}
+
+// BenchmarkFloorHopThroughput is the same with 64 calls in flight.
+func BenchmarkFloorHopThroughput(b *testing.B) {
+	many := func(posts blogv1.PostsServiceClient) floor.Round {
+		return func() float64 { return floor.PerSecond(8000, func(n int) { getPosts(b, posts, 64, n) }) }
+	}
+	floor.Compare(b, many(bare(b)), many(ours(b)))
+}
+
+func ours(b *testing.B) blogv1.PostsServiceClient {
+	posts := start(b, &handler{get: echo}).posts
+	getPost(b, posts)
+	return posts
 }
 
 func bare(b *testing.B) blogv1.PostsServiceClient {
@@ -35,26 +49,28 @@ func bare(b *testing.B) blogv1.PostsServiceClient {
 		_ = conn.Close()
 		s.Stop()
 	})
-	return blogv1.NewPostsServiceClient(conn)
+	posts := blogv1.NewPostsServiceClient(conn)
+	getPost(b, posts)
+	return posts
 }
 
-func measureHop(b *testing.B, posts blogv1.PostsServiceClient, inFlight int) {
+// getPost makes one call; the first connects.
+func getPost(b *testing.B, posts blogv1.PostsServiceClient) {
 	request := &blogv1.GetPostRequest{Id: "0b1c6a1e-5f0e-4c55-9d5e-3a7b6c8d9e0f"}
-	_, err := posts.GetPost(context.Background(), request, grpc.WaitForReady(true))
-	require.NoError(b, err)
-	b.ReportAllocs()
-	b.ResetTimer()
+	if _, err := posts.GetPost(context.Background(), request, grpc.WaitForReady(true)); err != nil {
+		b.Error(err)
+	}
+}
+
+// getPosts makes n calls, inFlight of them at a time.
+func getPosts(b *testing.B, posts blogv1.PostsServiceClient, inFlight, n int) {
 	var callers sync.WaitGroup
-	for caller := range inFlight {
+	for range inFlight {
 		callers.Go(func() {
-			for range (b.N + inFlight - 1 - caller) / inFlight {
-				if _, err := posts.GetPost(context.Background(), request); err != nil {
-					b.Error(err)
-					return
-				}
+			for range n / inFlight {
+				getPost(b, posts)
 			}
 		})
 	}
 	callers.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 }
