@@ -170,7 +170,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-func kafkaClient(t *testing.T, c *cluster.Cluster) *kafka.Client {
+func kafkaClient(t testing.TB, c *cluster.Cluster) *kafka.Client {
 	t.Helper()
 	pool := &kafka.Transport{MetadataTTL: 200 * time.Millisecond}
 	t.Cleanup(pool.CloseIdleConnections)

@@ -28,7 +28,7 @@ const lookAgain = 10 * time.Millisecond
 
 // start starts a stack on free ports. At the end of the test it is stopped, which every part must survive in good order, and
 // its logs must tell of no data race and no panic.
-func start(t *testing.T, cfg cluster.Config) *cluster.Cluster {
+func start(t testing.TB, cfg cluster.Config) *cluster.Cluster {
 	t.Helper()
 	cfg = complete(t, cfg)
 	if cfg.Dir == "" {
@@ -49,7 +49,7 @@ func start(t *testing.T, cfg cluster.Config) *cluster.Cluster {
 }
 
 // complete adds what all stacks of these tests have.
-func complete(t *testing.T, cfg cluster.Config) cluster.Config {
+func complete(t testing.TB, cfg cluster.Config) cluster.Config {
 	t.Helper()
 	dependOnSources(t)
 	cfg.BinDir, cfg.FreePorts = os.Getenv(binVariable), true
@@ -58,7 +58,7 @@ func complete(t *testing.T, cfg cluster.Config) cluster.Config {
 
 // dependOnSources looks at every file that the programs are built from. go test keeps the result of a package that has not
 // changed, and sees of the programs only what a test looks at: without this, a service could be broken and the result be old.
-func dependOnSources(t *testing.T) {
+func dependOnSources(t testing.TB) {
 	t.Helper()
 	root := filepath.Join("..", "..")
 	for _, folder := range []string{"go.mod", "sync", "async", "shared", "proto", "bench"} {
@@ -73,14 +73,14 @@ func dependOnSources(t *testing.T) {
 }
 
 // requireNoUnexpectedEnds is for after Stop. A part that a test has killed behind the cluster's back is no news.
-func requireNoUnexpectedEnds(t *testing.T, c *cluster.Cluster) {
+func requireNoUnexpectedEnds(t testing.TB, c *cluster.Cluster) {
 	t.Helper()
 	for exit := range c.Unexpected() {
 		require.Contains(t, exit.State, "killed", exit.Error())
 	}
 }
 
-func requireCleanLogs(t *testing.T, c *cluster.Cluster) {
+func requireCleanLogs(t testing.TB, c *cluster.Cluster) {
 	t.Helper()
 	for _, part := range c.Parts() {
 		text, err := os.ReadFile(c.LogFile(part))
@@ -94,7 +94,7 @@ func requireCleanLogs(t *testing.T, c *cluster.Cluster) {
 }
 
 // tellLogs puts the end of each log into the test's output.
-func tellLogs(t *testing.T, c *cluster.Cluster) {
+func tellLogs(t testing.TB, c *cluster.Cluster) {
 	t.Helper()
 	const size = 2000
 	for _, part := range c.Parts() {
@@ -156,7 +156,7 @@ type blog struct {
 }
 
 // connect connects to a stack anew, until the test ends: no pause of an older connection between its attempts delays it.
-func connect(t *testing.T, c *cluster.Cluster) blog {
+func connect(t testing.TB, c *cluster.Cluster) blog {
 	t.Helper()
 	to := func(name string) *grpc.ClientConn {
 		conn, err := grpc.NewClient(c.Address(name), service.DialOptions()...)
@@ -177,12 +177,12 @@ func databaseOf(cfg cluster.Config, part string) string {
 
 // kill and restart are the cluster's, with the test's bound.
 
-func kill(t *testing.T, c *cluster.Cluster, part string) {
+func kill(t testing.TB, c *cluster.Cluster, part string) {
 	t.Helper()
 	require.NoError(t, c.Kill(t.Context(), part))
 }
 
-func restart(t *testing.T, c *cluster.Cluster, part string) (execAt time.Time) {
+func restart(t testing.TB, c *cluster.Cluster, part string) (execAt time.Time) {
 	t.Helper()
 	execAt, err := c.Restart(t.Context(), part)
 	require.NoError(t, err)

@@ -9,28 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"tandem/bench/history"
+	"tandem/shared/floor"
 )
 
-// BenchmarkTimerError reports how late operations start, at the default rate and four times that, with nothing else to do.
-func BenchmarkTimerError(b *testing.B) {
-	for name, rate := range map[string]float64{"500": 500, "2000": 2000} {
-		b.Run(name, func(b *testing.B) {
-			world := newTestWorld(b, smallSize())
-			s := newSchedule(b, ScheduleConfig{World: world, Seed: 1, Rate: rate, Length: 2 * time.Second})
-			var ops []*history.Operation
-			for b.Loop() {
-				clock := NewClock()
-				some, err := Run(b.Context(), RunConfig{Schedule: s, Client: nothing{clock}, Clock: clock, Start: clock.Now()})
-				require.NoError(b, err)
-				ops = append(ops, some...)
-			}
-			late := lateness(ops)
-			b.ReportMetric(float64(late[len(late)/2].Microseconds()), "p50-µs")
-			b.ReportMetric(float64(late[len(late)*99/100].Microseconds()), "p99-µs")
-			b.ReportMetric(float64(late[len(late)*999/1000].Microseconds()), "p99.9-µs")
-		})
-	}
+// BenchmarkFloorTimer is how late operations start at the default rate, with nothing else to do.
+func BenchmarkFloorTimer(b *testing.B) {
+	world := newTestWorld(b, smallSize())
+	s := newSchedule(b, ScheduleConfig{World: world, Seed: 1, Rate: 500, Length: time.Second})
+	floor.Alone(b, func() float64 {
+		clock := NewClock()
+		ops, err := Run(b.Context(), RunConfig{Schedule: s, Client: nothing{clock}, Clock: clock, Start: clock.Now()})
+		require.NoError(b, err)
+		late := lateness(ops)
+		return floor.Micros(late[len(late)*99/100])
+	})
 }
 
 // BenchmarkGenerator reports the CPU that one operation costs: of the pacing alone, and with the call to a server that
