@@ -39,7 +39,8 @@ func TestPipelineCatchesBrokenStacks(t *testing.T) {
 		{"not_waiting_for_the_broker", cluster.Config{Acks: "none"}, check.Invalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			result := runPipeline(t, pipelinePlan(seed(t)), tc.config)
+			tc.config.Stack = cluster.Async
+			result := check.Check(runPipeline(t, pipelinePlan(seed(t)), tc.config))
 			t.Logf("verdict %s; %d of %d writes acknowledged; lost in the read model %d, in the store %d, wrong status %d, drift %d; %s",
 				result.Verdict, result.Figures.Acknowledged.Count, result.Figures.Attempted.Count,
 				result.Figures.Lost.ReadModel.Count, result.Figures.Lost.Store.Count, result.Figures.WrongStatus.Count,
@@ -54,18 +55,18 @@ func TestPipelineCatchesBrokenStacks(t *testing.T) {
 	}
 }
 
-// runPipeline runs an experiment and judges the history that it left on disk.
-func runPipeline(t *testing.T, plan scenario.Plan, config cluster.Config) check.Result {
+// runPipeline runs an experiment and returns the history that it left on disk.
+func runPipeline(t *testing.T, plan scenario.Plan, config cluster.Config) *history.History {
 	t.Helper()
 	experiment, err := scenario.New(plan)
 	require.NoError(t, err)
 	config = complete(t, config)
-	config.Stack, config.Dir = cluster.Async, t.ArtifactDir()
+	config.Dir = t.ArtifactDir()
 	path := filepath.Join(config.Dir, "history.jsonl")
 	_, err = experiment.Run(t.Context(), scenario.Lab{Cluster: config, History: path, Log: quiet()})
 	require.NoError(t, err)
 	h, err := history.Read(path)
 	require.NoError(t, err)
 	require.True(t, h.Complete)
-	return check.Check(h)
+	return h
 }
