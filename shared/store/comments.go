@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 
 	blogv1 "tandem/proto/blog/v1"
 	labv1 "tandem/proto/lab/v1"
@@ -15,12 +16,16 @@ import (
 
 // CommentsSchema holds comments, and for each post that has or had some: how many of each status, and whether the post is
 // deleted. Deleting a post is one row here, however many comments it has; they are kept and not shown.
-const CommentsSchema = ShownCommentsSchema + `
-CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, create_us, id);`
+const CommentsSchema = commentTables + `
+CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, create_us, id);
+CREATE INDEX IF NOT EXISTS comments_of_post_by_status ON comments (post_id, status, create_us, id);`
 
-// ShownCommentsSchema is CommentsSchema for a read model: without the index on the comments of any status, which a page never
-// lists.
-const ShownCommentsSchema = `
+// ShownCommentsSchema is CommentsSchema for a read model, whose pages list approved comments only: a comment is indexed once, when
+// it is approved. (2 is COMMENT_STATUS_APPROVED.)
+const ShownCommentsSchema = commentTables + `
+CREATE INDEX IF NOT EXISTS comments_shown ON comments (post_id, create_us, id) WHERE status = 2;`
+
+const commentTables = `
 CREATE TABLE IF NOT EXISTS comments (
   id TEXT PRIMARY KEY,
   post_id TEXT NOT NULL,
@@ -32,7 +37,6 @@ CREATE TABLE IF NOT EXISTS comments (
   update_us INTEGER NOT NULL,
   version INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS comments_of_post_by_status ON comments (post_id, status, create_us, id);
 CREATE TABLE IF NOT EXISTS comment_counts (
   post_id TEXT PRIMARY KEY,
   closed INTEGER NOT NULL DEFAULT 0, -- 1 once the post is deleted
@@ -193,7 +197,7 @@ func ListComments(ctx context.Context, r Reader, postID string, status blogv1.Co
 	after, limit := page.after()
 	query, args := `SELECT `+commentColumns+` FROM comments WHERE post_id = ? AND `, []any{postID}
 	if status != blogv1.CommentStatus_COMMENT_STATUS_UNSPECIFIED {
-		query, args = query+`status = ? AND `, append(args, status)
+		query += `status = ` + strconv.Itoa(int(status)) + ` AND ` // as a number: an index on one status serves no ?
 	}
 	query += `(create_us, id) < (?, ?) ORDER BY create_us DESC, id DESC LIMIT ?`
 	rows, err := r.query(ctx, query, append(args, after.Micros, after.ID, limit)...)

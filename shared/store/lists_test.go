@@ -119,6 +119,23 @@ func TestListsUseTheirIndexes(t *testing.T) {
 	require.Contains(t, planOf(t, db, `SELECT * FROM posts ORDER BY title`), "SCAN", "the test can fail")
 }
 
+// TestReadModelHasAnIndexOfWhatIsShown: an index on one status is used only where the query names that status.
+func TestReadModelHasAnIndexOfWhatIsShown(t *testing.T) {
+	db := open(t, func(o *Options) { o.Schema = []string{ShownCommentsSchema} })
+	fillComments(t, db, 500)
+	approved := blogv1.CommentStatus_COMMENT_STATUS_APPROVED
+	list, err := ListComments(testContext(t), db, postWithComments, approved, Page{})
+	require.NoError(t, err)
+	require.Len(t, list.Comments, 20)
+	var plans string
+	db.stmts.Range(func(query, _ any) bool {
+		plans += planOf(t, db, query.(string)) + "\n"
+		return true
+	})
+	require.Contains(t, plans, "SEARCH comments USING INDEX comments_shown (post_id=? AND (create_us,id)<(?,?))")
+	require.NotContains(t, plans, "TEMP B-TREE")
+}
+
 func planOf(t *testing.T, db *DB, query string) string {
 	t.Helper()
 	args := make([]any, strings.Count(query, "?"))
