@@ -11,9 +11,10 @@ import (
 )
 
 // Reconnect is how soon a client tries again to reach a server that is gone. grpc-go's own default (1 s growing to 120 s)
-// would decide every recovery time; the services and the laboratory all use this instead.
+// would decide every recovery time; the services and the laboratory all use this instead. The longest wait with its jitter is
+// 480 ms: a caller finds its callee again within half a second.
 func Reconnect() backoff.Config {
-	return backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond}
+	return backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 400 * time.Millisecond}
 }
 
 // DialOptions are how every client of the project connects: sync's services to each other, and the laboratory to both
