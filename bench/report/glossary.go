@@ -36,7 +36,7 @@ func glossary() []term {
 		{"Witness", "An independent account: readers ask query's pages for a sample of the writes. A write showed between the sending of the last read " +
 			"without it and the answer to the first with it; the effect that the service told must lie in there, within the bound."},
 		{"Send lateness", "How long after its intended time the generator sent an operation. If the generator is the bottleneck, the run is not valid."},
-		{"CPU for 1,000 operations", "CPU time of all processes of the stack from the start of the load to the end of the drain, for each 1,000 operations intended."},
+		{"CPU for 1,000 operations", "CPU time of all processes of the stack over the steady window, in which both stacks answer everything, for each 1,000 operations intended in it."},
 		{"Verdict", "Invalid: a guarantee was violated. Unknown: no violation was seen, and the run cannot show that there was none. Valid otherwise."},
 		{"No difference claimed", "The 95 % confidence interval (bootstrap, over rounds) of the difference holds 0, so the rounds do not support one."},
 	}

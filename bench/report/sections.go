@@ -279,7 +279,7 @@ func (r *Results) costViews() (all []costView) {
 			func(s Stack) string { return perOperation(s.Cost.RPCs) }},
 		{"Messages per operation", "records that reached the broker", func(s Stack) float64 { return s.Cost.Messages },
 			func(s Stack) string { return perOperation(s.Cost.Messages) }},
-		{"CPU for 1,000 operations", "all processes, from the start of the load to the end of the drain",
+		{"CPU for 1,000 operations", "all processes, over the steady window",
 			func(s Stack) float64 { return float64(s.Cost.CPUPerThousand) }, func(s Stack) string { return cpu(s.Cost) }},
 		{"Memory", "resident, all processes, after the drain; with the broker", func(s Stack) float64 { return float64(s.Cost.Memory) },
 			func(s Stack) string { return size(s.Cost.Memory) }},

@@ -136,6 +136,6 @@ func costLine(sync, async *Stack) string {
 	if sync.Cost.Memory == 0 || async.Cost.Memory == 0 || sync.Cost.CPUPerThousand == 0 || async.Cost.CPUPerThousand == 0 {
 		return ""
 	}
-	return fmt.Sprintf("CPU for 1,000 operations sent: %s in sync, %s in async. Memory: %s and %s, with the broker.",
+	return fmt.Sprintf("CPU for 1,000 operations before any fault: %s in sync, %s in async. Memory: %s and %s, with the broker.",
 		cpu(sync.Cost), cpu(async.Cost), size(sync.Cost.Memory), size(async.Cost.Memory))
 }

@@ -321,7 +321,7 @@ func (r *Results) costs() string {
 	if !r.haveCosts() {
 		return t.String()
 	}
-	t.add([]string{"CPU for 1,000 operations sent, all processes"}, r.eachStack(func(s Stack) []string {
+	t.add([]string{"CPU for 1,000 operations before any fault, all processes"}, r.eachStack(func(s Stack) []string {
 		return []string{cpu(s.Cost)}
 	}))
 	t.add([]string{"memory at the end, all processes"}, r.eachStack(func(s Stack) []string { return []string{size(s.Cost.Memory)} }))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tandem/bench/cluster"
+	"tandem/bench/history"
 	"tandem/bench/load"
 )
 
@@ -47,6 +48,25 @@ func DefaultPlan() Plan {
 
 // Length is how long the load lasts.
 func (p Plan) Length() time.Duration { return p.Steady + time.Duration(len(p.Victims))*p.slot() }
+
+// steadyLength is how long the load is steady, as the plan has it; see history.SteadyEnd.
+func (p Plan) steadyLength() time.Duration {
+	if len(p.Victims) == 0 {
+		return p.Length()
+	}
+	return history.SteadyUntil(0, p.Steady+p.Before, p.Deadline)
+}
+
+// dueBefore counts the operations of a schedule that are due before a time.
+func dueBefore(s *load.Schedule, t time.Duration) int {
+	n, _ := slices.BinarySearchFunc(s.Ops, t, func(o load.Planned, t time.Duration) int {
+		if o.At < t {
+			return -1
+		}
+		return 1 // an equal one is not before it
+	})
+	return n
+}
 
 func (p Plan) slot() time.Duration { return p.Before + p.Down + p.After }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/bench/history"
 	"tandem/bench/load"
 )
 
@@ -40,6 +41,26 @@ func TestPlanCheck(t *testing.T) {
 func TestLengthHoldsEverySlot(t *testing.T) {
 	p := Plan{Steady: 10 * time.Second, Victims: []string{"posts", "query"}, Before: time.Second, Down: 2 * time.Second, After: 3 * time.Second}
 	require.Equal(t, 22*time.Second, p.Length())
+}
+
+// TestSteadyLength: the plan's steady window is that of the history it leaves behind.
+func TestSteadyLength(t *testing.T) {
+	p := Plan{Steady: 10 * time.Second, Victims: []string{"posts"}, Before: time.Second, Down: 1, After: 1, Deadline: 2 * time.Second}
+	require.Equal(t, 9*time.Second, p.steadyLength())
+	h := history.History{
+		Header:     history.Header{Length: p.Length(), Deadline: p.Deadline},
+		Operations: []*history.Operation{{Phase: history.PhaseLoad}}, Faults: []history.Fault{{Asked: p.Steady + p.Before}},
+	}
+	require.Equal(t, h.SteadyEnd(), p.steadyLength())
+	p.Victims = nil
+	require.Equal(t, p.Length(), p.steadyLength())
+}
+
+func TestDueBefore(t *testing.T) {
+	s := &load.Schedule{Ops: []load.Planned{{At: 1}, {At: 2}, {At: 2}, {At: 3}}}
+	for at, want := range map[time.Duration]int{0: 0, 1: 0, 2: 1, 3: 3, 4: 4} {
+		require.Equal(t, want, dueBefore(s, at), "before %d", at)
+	}
 }
 
 func TestDefaultPlanLeavesTimeForBothStacks(t *testing.T) {

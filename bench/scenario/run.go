@@ -34,14 +34,14 @@ type Progress struct {
 
 // Cost is what a stack used.
 type Cost struct {
-	// CPUPerThousand is the CPU time of all its processes from the start of the load to the end of the drain, for each 1,000
-	// operations intended: work that was put off counts too. 0 where the system does not tell.
+	// CPUPerThousand is the CPU time of all its processes over the steady window, for each 1,000 operations intended in it. While a
+	// part is down a stack that answers fewer operations would seem to work for less. 0 where the system does not tell.
 	CPUPerThousand time.Duration `json:"cpu_per_thousand_ns"`
 	// Memory is the resident memory of all its processes after the drain, in bytes; 0 where the system does not tell.
 	Memory int64 `json:"memory_bytes"`
 	// StartUp is from the first exec until all parts were SERVING.
 	StartUp time.Duration `json:"start_up_ns"`
-	// GeneratorCPU is the CPU time of the laboratory itself over the same time, for each 1,000 operations intended.
+	// GeneratorCPU is the CPU time of the laboratory itself over the same window, for each 1,000 operations intended in it.
 	GeneratorCPU time.Duration `json:"generator_cpu_per_thousand_ns"`
 	// RPCs and Messages are the calls that services answered and the records that reached the broker, for each operation of the
 	// steady window, users' calls included; 0 if that is not known.
@@ -185,9 +185,23 @@ func (r *run) showLoad(o *history.Operation, done, failed *atomic.Int64) {
 	r.show(p)
 }
 
+// passSteady waits for the end of the steady window, in which both stacks answer everything, and notes what it cost.
+func (r *run) passSteady(ctx context.Context, start time.Duration) error {
+	if err := r.waitUntil(ctx, start+r.Plan.steadyLength()); err != nil {
+		return err
+	}
+	after, operations := r.spent(), dueBefore(r.Schedule, r.Plan.steadyLength())
+	r.cost.CPUPerThousand = perThousand(after.stack-r.before.stack, operations)
+	r.cost.GeneratorCPU = perThousand(after.lab-r.before.lab, operations)
+	return nil
+}
+
 // breakEach kills and restarts one victim after the other, each in its slot. A fault that cannot be confirmed or lifted is
 // recorded as such, and judged; only a part that does not come back ends the run.
 func (r *run) breakEach(ctx context.Context, start time.Duration) error {
+	if err := r.passSteady(ctx, start); err != nil {
+		return err
+	}
 	slot := start + r.Plan.Steady
 	for _, victim := range r.Plan.Victims {
 		f := fault.NewKill(r.bed.Cluster, victim, r.bed.Clock.Now)
@@ -240,9 +254,6 @@ func (r *run) drain(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	after := r.spent()
-	r.cost.CPUPerThousand = perThousand(after.stack-r.before.stack, len(r.Schedule.Ops))
-	r.cost.GeneratorCPU = perThousand(after.lab-r.before.lab, len(r.Schedule.Ops))
 	r.cost.Memory = r.bed.Usage().RSS
 	if n := r.witness.Wait(); n > 0 {
 		r.lab.Log.Warn("too many writes were looked for at once: take a smaller share", "overlooked", n)
