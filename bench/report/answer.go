@@ -21,7 +21,7 @@ func (r *Results) plainAnswer() answer {
 		return r.answerAlone()
 	}
 	a := answer{Lead: leadOf(sync, async)}
-	for _, line := range []string{r.commentLine(sync, async), latestLine(sync, async), lossLine(sync, async)} {
+	for _, line := range []string{r.commentLine(sync, async), latestLine(sync, async), r.lossLine(sync, async)} {
 		if line != "" {
 			a.More = append(a.More, line)
 		}
@@ -38,7 +38,7 @@ func (r *Results) answerAlone() answer {
 	if w := worstFault(s); w.of > 0 {
 		a.Lead = fmt.Sprintf("In %s the worst single failure, of %s, stops %d of %d operations.", s.Stack, w.victim, w.stopped, w.of)
 	}
-	if s.Check.Verdict == check.Valid {
+	if r.Verdict() == check.Valid {
 		a.More = append(a.More, fmt.Sprintf("Nothing acknowledged was lost or doubled: %d writes.", s.Check.Figures.Acknowledged.Count))
 	}
 	return a
@@ -109,11 +109,11 @@ func (r *Results) numbers() []number {
 		{Title: "Operations that stop in the worst single failure", Help: "fewer than half of the calls answered within the deadline"},
 		{Title: "A comment: accepted → shows, ms", Help: "medians before any fault, counted from the intended send time"},
 		{Title: "Longest until an accepted write shows", Help: "of the writes accepted while a part was down"},
-		{Title: "Lost or doubled writes", Help: "after the drain, in the stores and on the pages"},
+		{Title: "Lost or doubled writes", Help: "after the drain, in the stores, the log and on the pages"},
 	}
 	for i := range r.Stacks {
 		s := &r.Stacks[i]
-		for n, v := range []numberValue{stopNumber(s), commentNumber(s), waitNumber(s), lossNumber(s)} {
+		for n, v := range []numberValue{stopNumber(s), commentNumber(s), waitNumber(s), r.lossNumber(s.Stack)} {
 			v.Stack = s.Stack
 			all[n].Values = append(all[n].Values, v)
 		}
@@ -165,20 +165,23 @@ func waitNumber(s *Stack) numberValue {
 	return numberValue{Text: more + span(longest.MaxTTEMS), Note: longest.Victim + " down"}
 }
 
-func lossNumber(s *Stack) numberValue {
-	f := s.Check.Figures
-	lost := f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count
-	doubled := f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count
-	if f.Acknowledged.Count+lost+doubled == 0 {
+// lossNumber counts in all rounds: what one of them lost must not hide behind the first.
+func (r *Results) lossNumber(stack string) numberValue {
+	acknowledged, lost, doubled := 0, 0, 0
+	for _, s := range r.ofRounds() {
+		if f := s.Check.Figures; s.Stack == stack {
+			acknowledged += f.Acknowledged.Count
+			lost += f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count
+			doubled += f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count
+		}
+	}
+	switch {
+	case acknowledged+lost+doubled == 0:
 		return numberValue{Text: none, Note: "nothing was acknowledged"}
+	case lost+doubled == 0:
+		return numberValue{Text: "0", Note: fmt.Sprintf("of %d acknowledged", acknowledged)}
 	}
-	v := numberValue{
-		Text: fmt.Sprint(lost + doubled),
-		Note: fmt.Sprintf("of %d acknowledged", f.Acknowledged.Count),
-		Bad:  lost+doubled > 0,
+	return numberValue{
+		Text: fmt.Sprint(lost + doubled), Bad: true, Note: fmt.Sprintf("%d lost, %d doubled; of %d acknowledged", lost, doubled, acknowledged),
 	}
-	if v.Bad {
-		v.Note = fmt.Sprintf("%d lost, %d doubled; %s", lost, doubled, v.Note)
-	}
-	return v
 }

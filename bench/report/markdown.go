@@ -56,8 +56,9 @@ func (r *Results) markdownRounds() string {
 	for _, c := range v.Contrasts {
 		rows = append(rows, []string{strings.TrimSuffix(c.Figure+", "+c.Unit, ", "), c.A, c.B, c.Difference, c.Says})
 	}
-	return fmt.Sprintf("#### %d rounds: medians with 95 %% confidence intervals\n\n", v.Count) +
-		markdownTable([]string{"figure", "sync", "async", "difference", "claim"}, rows)
+	return fmt.Sprintf("<details><summary>%d rounds: medians with 95 %% confidence intervals; no difference is claimed for %d of %d figures. %s</summary>\n\n",
+		v.Count, v.Unclaimed, len(v.Contrasts), v.TooFew) +
+		markdownTable([]string{"figure", "sync", "async", "difference", "claim"}, rows) + "\n\n</details>"
 }
 
 func verdictWord(v check.Verdict) string {
@@ -74,8 +75,8 @@ func (r *Results) markdownVerdicts() string {
 	var lines []string
 	for _, v := range r.verdictViews() {
 		name := v.Stack
-		if v.Round > 0 {
-			name = fmt.Sprintf("%s, round %d", name, v.Round)
+		if v.Where != "" {
+			name += ", " + v.Where
 		}
 		lines = append(lines, fmt.Sprintf("- **%s:** %s", plain(name), verdictWord(v.Verdict)))
 		for _, reason := range v.Reasons {

@@ -192,6 +192,19 @@ func TestTheWorstVerdictOfAllRounds(t *testing.T) {
 	require.Equal(t, check.Unknown, (&Results{}).worst())
 }
 
+// TestALossInALaterRoundIsNotHidden: the figures are those of the first round, and lost writes those of all.
+func TestALossInALaterRoundIsNotHidden(t *testing.T) {
+	r := sampleResults()
+	require.Contains(t, strings.Join(r.plainAnswer().More, " "), "Nothing acknowledged was lost")
+	bad := r.Stacks[1]
+	bad.Check.Verdict, bad.Check.Figures.Lost.Store.Count = check.Invalid, 3
+	r.Rounds[4].Stacks = []Stack{r.Stacks[0], bad}
+	require.Equal(t, numberValue{Stack: "async", Text: "3", Bad: true, Note: "3 lost, 0 doubled; of 5748 acknowledged"}, r.numbers()[3].Values[1])
+	require.NotContains(t, strings.Join(r.plainAnswer().More, " "), "Nothing acknowledged was lost")
+	require.NotContains(t, r.summary(), "Nothing acknowledged was lost")
+	require.Equal(t, check.Invalid, r.worst())
+}
+
 func TestAccountMarksWhatAStackPromises(t *testing.T) {
 	r := sampleResults()
 	for i := range r.Stacks {

@@ -13,6 +13,8 @@ type roundsView struct {
 	Order     []string // the stacks of each round, as they ran
 	Contrasts []contrastView
 	Unclaimed int
+	// TooFew says that so few rounds allow no claim at all; empty if they are enough.
+	TooFew string
 }
 
 // contrastView is one figure of both sides with its interval, and whether a difference is claimed.
@@ -32,6 +34,9 @@ func (r *Results) roundsView() *roundsView {
 		return nil
 	}
 	v := &roundsView{Count: len(r.Rounds)}
+	if v.Count < measure.LeastRounds {
+		v.TooFew = fmt.Sprintf("%d rounds are not enough to claim a difference: it takes %d.", v.Count, measure.LeastRounds)
+	}
 	for _, round := range r.Rounds {
 		order := ""
 		for i, s := range round.Stacks {

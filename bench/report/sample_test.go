@@ -12,7 +12,7 @@ import (
 // hostile is text that a history may hold and a page must show as text.
 const hostile = `</script><script>document.title="owned"</script><img src=x onerror="document.title='owned'">`
 
-// sampleResults are deterministic results in which every field is filled: three rounds, both stacks, some surprises.
+// sampleResults are deterministic results in which every field is filled: six rounds, both stacks, some surprises.
 func sampleResults() *Results {
 	plan := scenario.DefaultPlan()
 	plan.Victims, plan.Steady = []string{"posts", "query", "broker"}, 4*time.Second
@@ -28,7 +28,8 @@ func sampleResults() *Results {
 		},
 		Stacks: []Stack{sampleStack("sync", 3), sampleStack("async", 1.5)},
 	}
-	for range 3 {
+	r.Settings.Repeat = 6
+	for range 6 {
 		r.Rounds = append(r.Rounds, Round{Stacks: r.Stacks})
 	}
 	r.Rounds[1].Stacks = []Stack{r.Stacks[1], r.Stacks[0]}

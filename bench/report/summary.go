@@ -25,7 +25,7 @@ func (r *Results) summary() string {
 			lines = append(lines, "  "+wrapped(line, "    "))
 		}
 	}
-	for _, line := range []string{timesLine(sync, async, chained), timesLine(sync, async, alone), latestLine(sync, async), lossLine(sync, async), costLine(sync, async)} {
+	for _, line := range []string{timesLine(sync, async, chained), timesLine(sync, async, alone), latestLine(sync, async), r.lossLine(sync, async), costLine(sync, async)} {
 		if line != "" {
 			lines = append(lines, "  "+wrapped(line, "    "))
 		}
@@ -123,9 +123,9 @@ func latest(s *Stack) string {
 	return fmt.Sprintf("%s%s (%s)", more, span(&longest), victim)
 }
 
-// lossLine says what became of the acknowledged writes.
-func lossLine(sync, async *Stack) string {
-	if sync.Check.Verdict != check.Valid || async.Check.Verdict != check.Valid {
+// lossLine says what became of the acknowledged writes, unless any round is not valid.
+func (r *Results) lossLine(sync, async *Stack) string {
+	if r.Verdict() != check.Valid {
 		return "" // the verdicts say more
 	}
 	return fmt.Sprintf("Nothing acknowledged was lost or doubled: %d writes in sync, %d in async.",

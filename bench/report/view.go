@@ -25,10 +25,10 @@ type view struct {
 	Glossary []term
 }
 
-// verdictView is the verdict on one stack, in one round.
+// verdictView is the verdict on one stack.
 type verdictView struct {
 	Stack   string
-	Round   int // from 1; 0 if there was only one
+	Where   string // in which rounds; empty if there was only one
 	Verdict check.Verdict
 	Reasons []string
 }
@@ -171,37 +171,56 @@ func (r *Results) subtitle() string {
 		r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline, orNone(r.Settings.Broker))
 }
 
-// verdictViews are the verdicts on each stack, of all rounds if there was more than one.
+// verdictViews are the verdicts on each stack: in a run of several rounds those that are not valid, and in how many it was.
 func (r *Results) verdictViews() (all []verdictView) {
 	if len(r.Rounds) < 2 {
-		return verdictsOf(r.Stacks, 0)
+		return verdictsOf(r.Stacks, "")
 	}
 	for i, round := range r.Rounds {
-		all = append(all, verdictsOf(round.Stacks, i+1)...)
+		all = append(all, verdictsOf(notValid(round.Stacks), fmt.Sprintf("round %d", i+1))...)
+	}
+	for _, s := range r.Stacks {
+		if n := r.validRounds(s.Stack); n > 0 {
+			all = append(all, verdictView{Stack: s.Stack, Where: roundsOf(n, len(r.Rounds)), Verdict: check.Valid})
+		}
 	}
 	return all
 }
 
-func verdictsOf(stacks []Stack, round int) (all []verdictView) {
+func notValid(stacks []Stack) []Stack {
+	return slices.DeleteFunc(slices.Clone(stacks), func(s Stack) bool { return s.Check.Verdict == check.Valid })
+}
+
+// validRounds is in how many rounds a stack was valid.
+func (r *Results) validRounds(stack string) (n int) {
+	for _, s := range r.ofRounds() {
+		if s.Stack == stack && s.Check.Verdict == check.Valid {
+			n++
+		}
+	}
+	return n
+}
+
+func roundsOf(n, all int) string {
+	if n == all {
+		return fmt.Sprintf("all %d rounds", all)
+	}
+	return fmt.Sprintf("%d of %d rounds", n, all)
+}
+
+func verdictsOf(stacks []Stack, where string) (all []verdictView) {
 	for _, s := range stacks {
-		all = append(all, verdictView{Stack: s.Stack, Round: round, Verdict: s.Check.Verdict, Reasons: s.Check.Reasons})
+		all = append(all, verdictView{Stack: s.Stack, Where: where, Verdict: s.Check.Verdict, Reasons: s.Check.Reasons})
 	}
 	return all
 }
 
-// worst is the worst verdict of all rounds. A run without any is unknown.
+// worst is the verdict on the run. One that judged nothing is unknown.
 func (r *Results) worst() check.Verdict {
-	all := r.verdictViews()
-	has := func(v check.Verdict) bool {
-		return slices.ContainsFunc(all, func(w verdictView) bool { return w.Verdict == v })
-	}
-	switch {
-	case has(check.Invalid):
-		return check.Invalid
-	case len(all) == 0 || slices.ContainsFunc(all, func(w verdictView) bool { return w.Verdict != check.Valid }):
+	if len(r.ofRounds()) == 0 {
 		return check.Unknown
 	}
-	return check.Valid
+	return r.Verdict()
 }
 
 func orNone(text string) string {
@@ -215,6 +234,7 @@ func (r *Results) settingPairs() []pair {
 	s, p := r.Settings, r.Settings.Plan
 	return []pair{
 		{"Seed", fmt.Sprint(p.Seed)},
+		{"Rounds", fmt.Sprint(max(1, s.Repeat))},
 		{"Offered rate", fmt.Sprintf("%g operations/s, open loop", p.Rate)},
 		{"Deadline of an operation", p.Deadline.String()},
 		{"Load before the first kill", p.Steady.String()},
