@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"tandem/bench/measure"
 )
@@ -38,14 +39,11 @@ func (r *Results) roundsView() *roundsView {
 		v.TooFew = fmt.Sprintf("%d rounds are not enough to claim a difference: it takes %d.", v.Count, measure.LeastRounds)
 	}
 	for _, round := range r.Rounds {
-		order := ""
-		for i, s := range round.Stacks {
-			if i > 0 {
-				order += ", "
-			}
-			order += s.Stack
+		var order []string
+		for _, s := range round.Stacks {
+			order = append(order, s.Stack)
 		}
-		v.Order = append(v.Order, order)
+		v.Order = append(v.Order, strings.Join(order, ", "))
 	}
 	for _, c := range r.Contrasts {
 		v.Contrasts = append(v.Contrasts, contrastOf(c))
