@@ -1,0 +1,140 @@
+package expect
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bench/check"
+	"tandem/bench/measure"
+)
+
+func share(ok, degraded, intended int) measure.Availability {
+	return measure.Availability{Share: new(float64(ok) / float64(intended)), OK: ok, Degraded: degraded, Intended: intended}
+}
+
+// run is one in which the second fault stopped CreateComment.
+func run() Run {
+	r := Run{Check: check.Result{Verdict: check.Invalid}}
+	r.Check.Figures.Lost.Store.Count, r.Check.Figures.Lost.ReadModel.Count, r.Check.Figures.Lost.Log.Count = 1, 2, 4
+	r.Figures.Ops = []measure.Op{
+		{Op: "CreateComment", TTA: &measure.Percentiles{P50: 1.5, P99: 20}, TTE: &measure.Percentiles{P50: 3, P99: 40}},
+		{Op: "ListFeed", Latency: &measure.Percentiles{P50: 2, P99: 2500}},
+	}
+	r.Figures.Faults = []measure.Fault{
+		{Victim: "broker", Absent: true},
+		{
+			Victim: "moderation", RecoveryMS: new(400.0), DrainProblem: "an acknowledged write has no effect that was seen", MaxTTEMS: new(3100.0),
+			Total: measure.Windows{Before: share(100, 0, 100), During: share(90, 9, 100)},
+			Ops:   []measure.Windows{{Op: "CreateComment", Before: share(10, 0, 10), During: share(0, 0, 10)}},
+		},
+	}
+	return r
+}
+
+func TestJudge(t *testing.T) {
+	for _, tc := range []struct {
+		text     string
+		holds    bool
+		measured string
+	}{
+		{"during of fault 2: availability of CreateComment = 0 %", true, "0.0 %"},
+		{"during of fault 2: availability of CreateComment >= 99 %", false, "0.0 %"},
+		{"during of fault 2: availability ≥ 90%", true, "90.0 %"},
+		{"during of fault 2: availability > 90 %", false, "90.0 %"},
+		{"before of fault 2: availability = 100 %", true, "100.0 %"},
+		{"during of fault 2: degraded answers < 10 %", true, "9.0 %"},
+		{"during of fault 2: recovery < 3 s", true, "400ms"},
+		{"during of fault 2: recovery < 300 ms", false, "400ms"},
+		{"during of fault 2: max TTE >= 3 s", true, "3.1s"},
+		{"p50 TTA of CreateComment <= 1.5ms", true, "1.5ms"},
+		{"p99 TTE of CreateComment < 40 ms", false, "40ms"},
+		{"p99 latency of ListFeed > 2 s", true, "2.5s"},
+		{"lost = 0", false, "7"},
+		{"lost in the store = 1", true, "1"},
+		{"duplicated = 0", true, "0"},
+		{"verdict = invalid", true, "invalid"},
+		{"verdict = valid", false, "invalid"},
+	} {
+		t.Run(tc.text, func(t *testing.T) {
+			e, err := Parse(tc.text)
+			require.NoError(t, err)
+			o := e.Judge(run())
+			require.Empty(t, o.Problem)
+			require.Equal(t, tc.measured, o.Measured)
+			require.Equal(t, tc.holds, o.Holds)
+		})
+	}
+}
+
+// TestNothingToSay: what the run does not tell never holds.
+func TestNothingToSay(t *testing.T) {
+	for text, why := range map[string]string{
+		"during of fault 3: availability = 100 %":           "has 2 faults",
+		"during of fault 1: recovery < 1 s":                 "no broker",
+		"during of fault 2: drain < 1 s":                    "no effect that was seen",
+		"after of fault 2: availability = 100 %":            "nothing was due after",
+		"during of fault 2: availability of GetPost >= 0 %": "the load has no GetPost",
+		"p50 latency of GetPost >= 0 s":                     "the load has no GetPost",
+		"p50 latency of CreateComment >= 0 s":               "no CreateComment succeeded",
+	} {
+		t.Run(text, func(t *testing.T) {
+			e, err := Parse(text)
+			require.NoError(t, err)
+			o := e.Judge(run())
+			require.Contains(t, o.Problem, why)
+			require.False(t, o.Holds)
+		})
+	}
+}
+
+func TestLinesThatMeanNothing(t *testing.T) {
+	for text, why := range map[string]string{
+		"":                                      "write it as",
+		"availability":                          "write it as",
+		"happiness >= 99 %":                     `no figure "happiness": use one of availability`,
+		"availability >= 99 %":                  "say when",
+		"during: lost = 0":                      "whole run",
+		"during of fault 0: availability = 1 %": "counted from 1",
+		"lost of CreatePost = 0":                "not counted by operation",
+		"p99 TTE < 1 s":                         "say of which operation",
+		"p99 TTE of CreateLike < 1 s":           `no operation "CreateLike"`,
+		"during: availability >= 101 %":         "0 % to 100 %",
+		"during: availability >= 0.99":          "0 % to 100 %",
+		"recovery < 3":                          "a time such as",
+		"recovery < -3 s":                       "a time such as",
+		"lost = few":                            "a number",
+		"lost = NaN":                            "a number",
+		"verdict >= valid":                      "is a word",
+		"verdict = good":                        "valid, invalid, unknown",
+	} {
+		t.Run(text, func(t *testing.T) {
+			_, err := Parse(text)
+			require.ErrorContains(t, err, why)
+		})
+	}
+}
+
+func TestWhatAnExpectationIsAbout(t *testing.T) {
+	for text, fault := range map[string]int{"lost = 0": 0, "recovery < 1 s": 1, "during of fault 2: availability of GetPost > 1 %": 2} {
+		e, err := Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, fault, e.Fault(), text)
+	}
+}
+
+// FuzzParse: a line comes from a file that anybody may write. What is understood can be judged.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{"during of fault 2: availability of CreateComment >= 99 %", "lost = 0", "recovery ≤ 3 s", "verdict = valid"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := Parse(e.Text)
+		require.NoError(t, err)
+		require.Equal(t, e.Judge(run()).Holds, again.Judge(run()).Holds)
+	})
+}

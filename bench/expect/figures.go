@@ -1,0 +1,165 @@
+package expect
+
+import (
+	"fmt"
+
+	"tandem/bench/check"
+	"tandem/bench/measure"
+)
+
+// figure is one of the measures, as an expectation names it.
+type figure struct {
+	name     string
+	unit     unit
+	windowed bool // it is about a window of a fault
+	ofFault  bool // it is about a fault, and has no window of its own
+	perOp    bool // it may be asked of one operation
+	needsOp  bool // it must be
+	value    func(Run, Expectation) (float64, error)
+	words    []string // the values of a figure that is a word, whose value word tells
+	word     func(Run) string
+}
+
+// figures are all figures that can be expected.
+func figures() []figure {
+	all := []figure{
+		{name: "availability", unit: percent, windowed: true, perOp: true, value: availability},
+		{name: "degraded answers", unit: percent, windowed: true, perOp: true, value: degraded},
+		{name: "recovery", unit: millis, ofFault: true, value: ofFault("recovery",
+			func(f measure.Fault) (*float64, string) { return f.RecoveryMS, f.RecoveryProblem })},
+		{name: "drain", unit: millis, ofFault: true, value: ofFault("drain",
+			func(f measure.Fault) (*float64, string) { return f.DrainMS, f.DrainProblem })},
+		{name: "max TTE", unit: millis, ofFault: true, value: ofFault("time to effect",
+			func(f measure.Fault) (*float64, string) { return f.MaxTTEMS, "no effect was seen" })},
+		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
+	}
+	return append(append(all, steadyTimes()...), counts()...)
+}
+
+// steadyTimes are the percentiles of the steady window: "p99 latency", "p50 TTA", ...
+func steadyTimes() (all []figure) {
+	for name, of := range map[string]func(measure.Op) *measure.Percentiles{
+		"latency":   func(o measure.Op) *measure.Percentiles { return o.Latency },
+		"TTA":       func(o measure.Op) *measure.Percentiles { return o.TTA },
+		"TTE":       func(o measure.Op) *measure.Percentiles { return o.TTE },
+		"staleness": func(o measure.Op) *measure.Percentiles { return o.Staleness },
+	} {
+		for p, at := range map[string]func(measure.Percentiles) float64{
+			"p50": func(p measure.Percentiles) float64 { return p.P50 },
+			"p99": func(p measure.Percentiles) float64 { return p.P99 },
+		} {
+			all = append(all, figure{name: p + " " + name, unit: millis, perOp: true, needsOp: true, value: percentile(of, at)})
+		}
+	}
+	return all
+}
+
+func percentile(of func(measure.Op) *measure.Percentiles, at func(measure.Percentiles) float64) func(Run, Expectation) (float64, error) {
+	return func(r Run, e Expectation) (float64, error) {
+		for _, op := range r.Figures.Ops {
+			if op.Op != e.op {
+				continue
+			}
+			if p := of(op); p != nil {
+				return at(*p), nil
+			}
+			return 0, fmt.Errorf("no %s succeeded in the steady window, or it has no such time", e.op)
+		}
+		return 0, fmt.Errorf("the load has no %s", e.op)
+	}
+}
+
+// counts are the figures of the checker's account.
+func counts() (all []figure) {
+	for name, of := range map[string]func(check.Figures) int{
+		"lost":                        func(f check.Figures) int { return f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count },
+		"lost in the store":           func(f check.Figures) int { return f.Lost.Store.Count },
+		"lost in the read model":      func(f check.Figures) int { return f.Lost.ReadModel.Count },
+		"duplicated":                  func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count },
+		"unexpected":                  func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count },
+		"counter drift":               func(f check.Figures) int { return f.CounterDrift.Count },
+		"wrong status":                func(f check.Figures) int { return f.WrongStatus.Count },
+		"unknown writes":              func(f check.Figures) int { return f.Unknown.Count },
+		"half done":                   func(f check.Figures) int { return f.HalfDone.Count },
+		"dead letters":                func(f check.Figures) int { return f.DeadLetters.Count },
+		"stale reads":                 func(f check.Figures) int { return f.Stale.Count },
+		"read-your-writes violations": func(f check.Figures) int { return f.ReadYourWrites.Count },
+		"monotonic-reads violations":  func(f check.Figures) int { return f.MonotonicReads.Count },
+		"repeated effects":            func(f check.Figures) int { return f.Effects.Repeated.Count },
+		"reordered effects":           func(f check.Figures) int { return f.Effects.Reordered.Count },
+		"repeated records":            func(f check.Figures) int { return f.Log.Repeated.Count },
+	} {
+		all = append(all, figure{name: name, unit: count, value: func(r Run, _ Expectation) (float64, error) {
+			return float64(of(r.Check.Figures)), nil
+		}})
+	}
+	return all
+}
+
+// faultOf returns the fault that an expectation is about.
+func faultOf(r Run, e Expectation) (measure.Fault, error) {
+	if e.fault >= len(r.Figures.Faults) {
+		return measure.Fault{}, fmt.Errorf("the run has %d faults, and not %d", len(r.Figures.Faults), e.fault+1)
+	}
+	return r.Figures.Faults[e.fault], nil
+}
+
+func ofFault(what string, of func(measure.Fault) (*float64, string)) func(Run, Expectation) (float64, error) {
+	return func(r Run, e Expectation) (float64, error) {
+		f, err := faultOf(r, e)
+		if err != nil {
+			return 0, err
+		}
+		v, problem := of(f)
+		switch {
+		case v != nil:
+			return *v, nil
+		case f.Absent:
+			return 0, fmt.Errorf("the stack has no %s, and so no %s", f.Victim, what)
+		case problem != "":
+			return 0, fmt.Errorf("%s", problem)
+		}
+		return 0, fmt.Errorf("the run has no %s", what)
+	}
+}
+
+// availabilityIn returns the availability in the window that an expectation is about.
+func availabilityIn(r Run, e Expectation) (measure.Availability, error) {
+	f, err := faultOf(r, e)
+	if err != nil {
+		return measure.Availability{}, err
+	}
+	windows := f.Total
+	if e.op != "" {
+		found := false
+		for _, w := range f.Ops {
+			if w.Op == e.op {
+				windows, found = w, true
+			}
+		}
+		if !found {
+			return measure.Availability{}, fmt.Errorf("the load has no %s", e.op)
+		}
+	}
+	a := map[window]measure.Availability{before: windows.Before, during: windows.During, after: windows.After}[e.window]
+	if a.Share == nil {
+		return a, fmt.Errorf("nothing was due %s the fault, or there was no such time", e.window)
+	}
+	return a, nil
+}
+
+func availability(r Run, e Expectation) (float64, error) {
+	a, err := availabilityIn(r, e)
+	if err != nil {
+		return 0, err
+	}
+	return 100 * *a.Share, nil
+}
+
+func degraded(r Run, e Expectation) (float64, error) {
+	a, err := availabilityIn(r, e)
+	if err != nil {
+		return 0, err
+	}
+	return 100 * float64(a.Degraded) / float64(a.Intended), nil
+}
