@@ -48,6 +48,7 @@ type bench struct {
 
 func newBench() *cobra.Command {
 	b := &bench{plan: scenario.DefaultPlan()}
+	slot, victims := scenario.DefaultSlot(), scenario.DefaultVictims()
 	cmd := &cobra.Command{
 		Use:   "bench [sync|async|both]",
 		Short: "Load each stack, kill each of its parts in turn, and say what that cost",
@@ -58,6 +59,7 @@ func newBench() *cobra.Command {
 		Args:      arguments(oneStackOrBoth),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.stacks, b.stdout, b.stderr = stacksOf(args), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			b.plan.Steps = scenario.Kills(slot, victims...)
 			if err := errors.Join(checkName(b.name), checkRepeat(b.repeat), b.plan.Check()); err != nil {
 				return usageError(cmd, err)
 			}
@@ -66,6 +68,10 @@ func newBench() *cobra.Command {
 	}
 	addSettings(cmd, &b.config)
 	addPlan(cmd, &b.plan)
+	cmd.Flags().DurationVar(&slot.Before, "before", slot.Before, "load before each kill")
+	cmd.Flags().DurationVar(&slot.For, "down", slot.For, "how long each victim stays down")
+	cmd.Flags().DurationVar(&slot.After, "after", slot.After, "load after each restart")
+	cmd.Flags().StringSliceVar(&victims, "kill", victims, "parts to kill, one after the other")
 	cmd.Flags().StringVar(&b.results, "results", "results", "`folder` that gets a folder for this run")
 	cmd.Flags().StringVar(&b.name, "name", "bench", "name of this run: the end of its folder's name")
 	cmd.Flags().IntVar(&b.repeat, "repeat", 1, "how many `rounds` of the whole experiment; from 6 on, differences can be claimed")
@@ -83,10 +89,6 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 	f.Float64Var(&p.WitnessShare, "witness", p.WitnessShare, "share of the writes that are looked for on query's pages")
 	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")
 	f.DurationVar(&p.Steady, "steady", p.Steady, "load before the first kill")
-	f.DurationVar(&p.Before, "before", p.Before, "load before each kill")
-	f.DurationVar(&p.Down, "down", p.Down, "how long each victim stays down")
-	f.DurationVar(&p.After, "after", p.After, "load after each restart")
-	f.StringSliceVar(&p.Victims, "kill", p.Victims, "parts to kill, one after the other")
 	f.IntVar(&p.World.Posts, "posts", p.World.Posts, "posts that exist before the load")
 	f.IntVar(&p.World.Comments, "comments", p.World.Comments, "comments that exist before the load")
 	f.IntVar(&p.World.Authors, "authors", p.World.Authors, "authors that exist before the load")

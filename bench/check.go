@@ -11,9 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/bench/check"
+	"tandem/bench/fault"
 	"tandem/bench/history"
 	"tandem/bench/measure"
 	"tandem/bench/report"
+	"tandem/bench/scenario"
 )
 
 // rejudged is what `tandem check` finds out about one history.
@@ -106,8 +108,8 @@ func asResults(found []rejudged) *report.Results {
 	if len(found) == 0 {
 		return r
 	}
-	for _, fault := range found[0].Figures.Faults {
-		r.Settings.Plan.Victims = append(r.Settings.Plan.Victims, fault.Victim)
+	for _, f := range found[0].Figures.Faults {
+		r.Settings.Plan.Steps = append(r.Settings.Plan.Steps, scenario.Step{Spec: fault.Spec{Kind: f.Name, Victim: f.Victim}})
 	}
 	for _, other := range found[1:] {
 		if err := measure.Comparable(found[0].history, other.history); err != nil {

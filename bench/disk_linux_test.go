@@ -29,7 +29,7 @@ func TestFullDiskEndsTheLoad(t *testing.T) {
 	defer func() { require.NoError(t, unix.Unmount(disk, 0)) }()
 	plan := smallPlan()
 	plan.World = load.WorldSize{Posts: 100, Comments: 20, Authors: 10, Subscriptions: 120}
-	plan.Rate, plan.Steady, plan.Victims = 300, 30*time.Second, []string{"posts"}
+	plan.Rate, plan.Steady, plan.Steps = 300, 30*time.Second, scenario.Kills(smallSlot(), "posts")
 	experiment, err := scenario.New(plan)
 	require.NoError(t, err)
 	began, stages := time.Now(), map[string]bool{}

@@ -40,7 +40,7 @@ func interruptions() []interruption {
 
 func TestInterruptedAtEachStage(t *testing.T) {
 	plan := smallPlan()
-	plan.Victims = []string{"posts"}
+	plan.Steps = scenario.Kills(smallSlot(), "posts")
 	experiment, err := scenario.New(plan)
 	require.NoError(t, err)
 	programs := syncPrograms(t)

@@ -65,9 +65,12 @@ func syncPrograms(t *testing.T) string {
 func smallPlan() scenario.Plan {
 	p := scenario.DefaultPlan()
 	p.World = load.WorldSize{Posts: 200, Comments: 200, Authors: 20, Subscriptions: 200}
-	p.Rate, p.Steady, p.Victims, p.Sample = 100, time.Second, nil, 20
-	p.Before, p.Down, p.After = 300*time.Millisecond, 500*time.Millisecond, time.Second
+	p.Rate, p.Steady, p.Steps, p.Sample = 100, time.Second, nil, 20
 	return p
+}
+
+func smallSlot() scenario.Slot {
+	return scenario.Slot{Before: 300 * time.Millisecond, For: 500 * time.Millisecond, After: time.Second}
 }
 
 // smallBench is the command line of a bench of sync by the small plan.

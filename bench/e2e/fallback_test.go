@@ -15,6 +15,7 @@ import (
 	"tandem/bench/cluster"
 	"tandem/bench/load"
 	"tandem/bench/measure"
+	"tandem/bench/scenario"
 	blogv1 "tandem/proto/blog/v1"
 )
 
@@ -123,8 +124,8 @@ func TestFallbackPages(t *testing.T) {
 // no comment stays without a verdict, and what is available is what the dependency graph predicts.
 func TestFallbackIsJudged(t *testing.T) {
 	plan := pipelinePlan(seed(t))
-	plan.Victims = []string{"moderation", "subscriptions", "comments"}
-	plan.Down = time.Second
+	slot := scenario.Slot{Before: 500 * time.Millisecond, For: time.Second, After: 1300 * time.Millisecond}
+	plan.Steps = scenario.Kills(slot, "moderation", "subscriptions", "comments")
 	h := runPipeline(t, plan, cluster.Config{Stack: cluster.Sync, SyncLevel: fallback})
 	result := check.Check(h)
 	require.True(t, result.Verdict == check.Valid || result.OnlyDisturbed(), "%q", result.Reasons)
@@ -135,7 +136,7 @@ func TestFallbackIsJudged(t *testing.T) {
 			degradable := map[string][]string{
 				"moderation": {load.CreateComment}, "subscriptions": {load.GetPostPage, load.ListFeed, load.GetAuthorPage},
 				"comments": {load.GetPostPage, load.ListFeed},
-			}[plan.Victims[i]]
+			}[plan.Steps[i].Victim]
 			switch {
 			case !slices.Contains(degradable, op.Op):
 				require.Zero(t, op.During.Degraded, "%s without %s", op.Op, f.Victim)

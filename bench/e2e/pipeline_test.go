@@ -20,8 +20,8 @@ func pipelinePlan(seed uint64) scenario.Plan {
 	p := scenario.DefaultPlan()
 	p.Seed, p.World = seed, load.WorldSize{Posts: 300, Comments: 300, Authors: 20, Subscriptions: 300}
 	p.Rate, p.Steady = 300, 2*time.Second
-	p.Victims = []string{cluster.Broker, cluster.Broker, cluster.Broker}
-	p.Before, p.Down, p.After = 500*time.Millisecond, 700*time.Millisecond, 1300*time.Millisecond
+	slot := scenario.Slot{Before: 500 * time.Millisecond, For: 700 * time.Millisecond, After: 1300 * time.Millisecond}
+	p.Steps = scenario.Kills(slot, cluster.Broker, cluster.Broker, cluster.Broker)
 	p.Sample = 50
 	return p
 }

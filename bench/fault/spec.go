@@ -53,6 +53,14 @@ type Spec struct {
 	Point     string         `json:"point,omitempty" yaml:"point"`         // of crash: "relay-after-publish:3" is the third pass through the point
 }
 
+// String names the fault in a table: a kill by its victim alone, because that is what most are.
+func (s Spec) String() string {
+	if s.Kind == Kill {
+		return s.Victim
+	}
+	return strings.TrimSpace(s.Kind + " " + s.Victim)
+}
+
 // Kinds are all kinds, in the order in which they are taught.
 func Kinds() []string {
 	return []string{

@@ -180,7 +180,7 @@ func (s *subject) down(op string, at time.Duration) bool {
 		if up == 0 {
 			up = s.end
 		}
-		if !f.Absent && f.InEffect > 0 && f.InEffect <= at && at < up && slices.Contains(needed, f.Victim) {
+		if takesDown(f.Name) && !f.Absent && f.InEffect > 0 && f.InEffect <= at && at < up && slices.Contains(needed, f.Victim) {
 			return true
 		}
 	}

@@ -75,11 +75,17 @@ type Cell struct {
 	Op           string   `json:"op"`
 	Availability *float64 `json:"availability"` // null without samples
 	Samples      int      `json:"samples"`
-	// Predicted is 0 if the operation needs the victim, 1 if not; null if the graph does not know the operation.
+	// Predicted is 0 if the operation needs the victim, 1 if not; null if the graph does not know the operation, or the fault does not
+	// take the whole part away.
 	Predicted *float64 `json:"predicted"`
 	// Surprise: measured and predicted differ by more than 0.05, over at least 5 samples. A call that is in flight when the
 	// victim dies belongs to the time before the fault was in effect, and is in no cell.
 	Surprise bool `json:"surprise"`
+}
+
+// takesDown tells whether a kind of fault takes a part away, so that nothing that needs it can work.
+func takesDown(kind string) bool {
+	return slices.Contains([]string{"kill", "stop", "pause", "rebuild"}, kind)
 }
 
 // window is a span of run time, its end excluded.
@@ -176,7 +182,7 @@ func (s *subject) measureFault(i int) Fault {
 	for _, op := range s.ops {
 		of := s.windows(op, w)
 		m.Ops = append(m.Ops, of)
-		m.BlastRadius = append(m.BlastRadius, s.cell(of, f.Victim))
+		m.BlastRadius = append(m.BlastRadius, s.cell(of, f))
 	}
 	s.measureDrain(&m, f)
 	s.measureTTEDuring(&m, w.during)
@@ -190,14 +196,14 @@ func (s *subject) windows(op string, w slot) Windows {
 }
 
 // cell compares the availability during a fault with the dependency graph.
-func (s *subject) cell(w Windows, victim string) Cell {
+func (s *subject) cell(w Windows, f history.Fault) Cell {
 	c := Cell{Op: w.Op, Availability: w.During.Share, Samples: w.During.Intended}
 	needed, known := s.needs(w.Op)
-	if !known {
+	if !known || !takesDown(f.Name) {
 		return c
 	}
 	c.Predicted = new(predictedWorking)
-	if slices.Contains(needed, victim) {
+	if slices.Contains(needed, f.Victim) {
 		c.Predicted = new(predictedBroken)
 	}
 	c.Surprise = c.Samples >= surpriseAtLeast && math.Abs(*c.Availability-*c.Predicted) > surpriseAbove

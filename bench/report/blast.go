@@ -30,11 +30,11 @@ type heatCell struct {
 
 func (r *Results) heatMaps() (maps []heatMap) {
 	ops := append(r.ops(true), r.ops(false)...)
-	if len(r.Settings.Plan.Victims) == 0 || len(ops) == 0 {
+	if len(r.Settings.Plan.Faults()) == 0 || len(ops) == 0 {
 		return nil
 	}
 	for _, s := range r.Stacks {
-		m := heatMap{Stack: s.Stack, Victims: r.Settings.Plan.Victims}
+		m := heatMap{Stack: s.Stack, Victims: r.Settings.Plan.Faults()}
 		for _, op := range ops {
 			row := heatRow{Op: op}
 			for i, victim := range m.Victims {

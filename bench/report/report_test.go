@@ -64,7 +64,7 @@ func someStack(name string, base float64) Stack {
 
 func someResults() *Results {
 	plan := scenario.DefaultPlan()
-	plan.Victims = []string{"posts", "query", "broker"}
+	plan.Steps = scenario.Kills(scenario.DefaultSlot(), "posts", "query", "broker")
 	r := &Results{
 		Schema: Schema, Name: "bench", Start: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
 		Settings: Settings{Plan: plan, SyncLevel: "deadline", AsyncLevel: "dead-letter", Acks: "all", Broker: "embedded"},
@@ -117,7 +117,7 @@ func wideResults() *Results {
 				Latency: times(99.9), TTA: times(99.9), TTE: times(999),
 			})
 		}
-		for _, victim := range r.Settings.Plan.Victims {
+		for _, victim := range r.Settings.Plan.Faults() {
 			f := available(victim, measure.Cell{Op: "CreateComment", Availability: new(0.999), Surprise: true})
 			f.RecoveryMS, f.DrainMS, f.MaxTTEMS, f.TTEMissing = new(12345.6), new(67890.1), new(98765.4), 3
 			f.Total.Before.Share, f.Total.After.Share = new(0.9999), new(0.9999)

@@ -15,7 +15,7 @@ const hostile = `</script><script>document.title="owned"</script><img src=x oner
 // sampleResults are deterministic results in which every field is filled: six rounds, both stacks, some surprises.
 func sampleResults() *Results {
 	plan := scenario.DefaultPlan()
-	plan.Victims, plan.Steady = []string{"posts", "query", "broker"}, 4*time.Second
+	plan.Steps, plan.Steady = scenario.Kills(scenario.DefaultSlot(), "posts", "query", "broker"), 4*time.Second
 	r := &Results{
 		Schema: Schema, Name: "sample", Start: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
 		Settings: Settings{
@@ -221,7 +221,7 @@ func samples() map[string]*Results {
 func hostileResults() *Results {
 	r := sampleResults()
 	r.Rounds, r.Name, r.Settings.Broker, r.Machine.CPU, r.Machine.Libraries = nil, hostile, hostile, hostile, map[string]string{hostile: hostile}
-	r.Settings.Plan.Victims[0], r.Contrasts[0].Figure, r.NotComparable = hostile, hostile, ""
+	r.Settings.Plan.Steps[0].Victim, r.Contrasts[0].Figure, r.NotComparable = hostile, hostile, ""
 	s := &r.Stacks[1]
 	s.Check.Verdict, s.Check.Reasons, s.Check.Figures.Lost.Log = check.Invalid, []string{hostile}, check.Figure{Count: 1, Examples: []string{hostile}}
 	s.Check.Figures.RealtimeLag[hostile] = 1
@@ -236,7 +236,7 @@ func hostileResults() *Results {
 // missingResults are those of a run that found out nearly nothing: what can be null is.
 func missingResults() *Results {
 	r := sampleResults()
-	r.Rounds, r.Contrasts, r.Settings.Plan.Victims = nil, nil, []string{"posts"}
+	r.Rounds, r.Contrasts, r.Settings.Plan.Steps = nil, nil, scenario.Kills(scenario.DefaultSlot(), "posts")
 	for i := range r.Stacks {
 		s := &r.Stacks[i]
 		s.Figures = measure.Report{Stack: s.Stack, Ops: []measure.Op{{Op: "CreateComment", Write: true}, {Op: "ListFeed"}}, Faults: []measure.Fault{{

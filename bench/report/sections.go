@@ -69,7 +69,7 @@ func staleCells(p *measure.Percentiles, missing string) []string {
 func (r *Results) faultFigures() *figures {
 	f := r.newFigures("Around each kill: availability of all operations, %, and the time to get over it",
 		[]string{"killed"}, []string{"before", "during", "after", "recovery", "drain", "longest TTE"})
-	for i, victim := range r.Settings.Plan.Victims {
+	for i, victim := range r.Settings.Plan.Faults() {
 		f.add(figureRow{Lead: []string{victim}, Cells: r.eachCell(func(s Stack) []string { return faultCells(s.fault(i)) })})
 	}
 	f.Notes = r.problems()

@@ -20,7 +20,7 @@ func (r *Results) summary() string {
 		return ""
 	}
 	lines := []string{title("In short")}
-	for i, victim := range r.Settings.Plan.Victims {
+	for i, victim := range r.Settings.Plan.Faults() {
 		if line := brokenLine(sync.fault(i), async.fault(i), victim); line != "" {
 			lines = append(lines, "  "+wrapped(line, "    "))
 		}

@@ -156,7 +156,7 @@ func fourTimes(p *measure.Percentiles) []string {
 
 func (r *Results) blastRadius() string {
 	var victims []string
-	for _, v := range r.Settings.Plan.Victims {
+	for _, v := range r.Settings.Plan.Faults() {
 		victims = append(victims, short(v))
 	}
 	t := r.newTable("Blast radius: availability of each operation, %, while a part (column) is killed", []string{"operation"}, victims)
@@ -164,7 +164,7 @@ func (r *Results) blastRadius() string {
 	surprises := 0
 	for _, op := range append(r.ops(true), r.ops(false)...) {
 		t.add([]string{op}, r.eachStack(func(s Stack) (cells []string) {
-			for i := range r.Settings.Plan.Victims {
+			for i := range r.Settings.Plan.Faults() {
 				text, surprise := blastCell(s, i, op)
 				cells = append(cells, text)
 				if surprise {
@@ -228,7 +228,7 @@ func short(victim string) string {
 func (r *Results) faults() string {
 	t := r.newTable("Around each kill: availability of all operations, %, and how long it took to get over it",
 		[]string{"killed"}, []string{"before", "during", "after", "recovery", "drain", "max TTE"})
-	for i, victim := range r.Settings.Plan.Victims {
+	for i, victim := range r.Settings.Plan.Faults() {
 		t.add([]string{victim}, r.eachStack(func(s Stack) []string { return faultCells(s.fault(i)) }))
 	}
 	if len(t.rows) == 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/bench/check"
+	"tandem/bench/scenario"
 )
 
 // view is what the page shows: texts and numbers ready to be read, in the order in which they stand there.
@@ -230,6 +231,14 @@ func orNone(text string) string {
 	return text
 }
 
+// faultSettings are what was done, and how long the load went on around it.
+func faultSettings(p scenario.Plan) (lines []string) {
+	for _, s := range p.Steps {
+		lines = append(lines, fmt.Sprintf("%s %s for %v (%v before, %v after)", s.Kind, s.Victim, s.For, s.Before, s.After))
+	}
+	return lines
+}
+
 func (r *Results) settingPairs() []pair {
 	s, p := r.Settings, r.Settings.Plan
 	return []pair{
@@ -237,9 +246,8 @@ func (r *Results) settingPairs() []pair {
 		{"Rounds", fmt.Sprint(max(1, s.Repeat))},
 		{"Offered rate", fmt.Sprintf("%g operations/s, open loop", p.Rate)},
 		{"Deadline of an operation", p.Deadline.String()},
-		{"Load before the first kill", p.Steady.String()},
-		{"Killed, one after the other", orNone(strings.Join(p.Victims, ", "))},
-		{"Around each kill", fmt.Sprintf("%v before, %v down, %v after", p.Before, p.Down, p.After)},
+		{"Load before the first fault", p.Steady.String()},
+		{"Faults, one after the other", orNone(strings.Join(faultSettings(p), "; "))},
 		{"Filled before the load", fmt.Sprintf("%d posts, %d comments, %d authors, %d subscriptions",
 			p.World.Posts, p.World.Comments, p.World.Authors, p.World.Subscriptions)},
 		{"Protection level, sync", orNone(s.SyncLevel)},

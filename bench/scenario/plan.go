@@ -5,10 +5,10 @@ package scenario
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tandem/bench/cluster"
+	"tandem/bench/fault"
 	"tandem/bench/history"
 	"tandem/bench/load"
 )
@@ -22,12 +22,8 @@ type Plan struct {
 	Deadline time.Duration  `json:"deadline_ns"` // of each operation, from its intended send time
 	Steady   time.Duration  `json:"steady_ns"`   // load without faults, at the beginning
 
-	// Victims are the parts that are killed, one after the other. Each has a slot: Before passes, the victim is killed, Down
-	// passes, it is restarted, After passes. A stack without that part spends the slot unhurt.
-	Victims []string      `json:"victims"`
-	Before  time.Duration `json:"before_ns"`
-	Down    time.Duration `json:"down_ns"`
-	After   time.Duration `json:"after_ns"`
+	// Steps are the faults, one after the other. A stack without the victim spends the time of a step unhurt.
+	Steps []Step `json:"steps"`
 
 	// WitnessShare is the share of the load's writes to posts and comments, from 0 to 1, that are looked for on query's pages.
 	WitnessShare float64 `json:"witness_share"`
@@ -40,21 +36,67 @@ func DefaultPlan() Plan {
 	return Plan{
 		Seed: 1, World: load.DefaultWorldSize(), Rate: 500, Clients: load.DefaultClients,
 		Deadline: time.Second, Steady: 10 * time.Second,
-		Victims: []string{"moderation", "posts", "comments", "subscriptions", "query", "broker"},
-		Before:  1500 * time.Millisecond, Down: 3 * time.Second, After: 3500 * time.Millisecond,
+		Steps:        Kills(DefaultSlot(), DefaultVictims()...),
 		WitnessShare: load.WitnessShare, Sample: 500,
 	}
 }
 
+// Step is one fault in its slot: Before passes, the fault is injected, For passes, it is lifted, After passes.
+type Step struct {
+	fault.Spec
+	Before time.Duration `json:"before_ns"`
+	For    time.Duration `json:"for_ns"`
+	After  time.Duration `json:"after_ns"`
+}
+
+// Slot is the times of a step.
+type Slot struct{ Before, For, After time.Duration }
+
+// DefaultSlot is long enough for both stacks to get over a kill.
+func DefaultSlot() Slot {
+	return Slot{Before: 1500 * time.Millisecond, For: 3 * time.Second, After: 3500 * time.Millisecond}
+}
+
+// DefaultVictims are all parts of both stacks.
+func DefaultVictims() []string {
+	return []string{"moderation", "posts", "comments", "subscriptions", "query", cluster.Broker}
+}
+
+// Kills are steps that kill one part after the other, each for the same time.
+func Kills(slot Slot, victims ...string) (steps []Step) {
+	for _, v := range victims {
+		steps = append(steps, Step{
+			Spec: fault.Spec{Kind: fault.Kill, Victim: v}, Before: slot.Before, For: slot.For, After: slot.After,
+		})
+	}
+	return steps
+}
+
+func (s Step) length() time.Duration { return s.Before + s.For + s.After }
+
+// Faults are the names of the steps, as tables show them.
+func (p Plan) Faults() (names []string) {
+	for _, s := range p.Steps {
+		names = append(names, s.String())
+	}
+	return names
+}
+
 // Length is how long the load lasts.
-func (p Plan) Length() time.Duration { return p.Steady + time.Duration(len(p.Victims))*p.slot() }
+func (p Plan) Length() time.Duration {
+	length := p.Steady
+	for _, s := range p.Steps {
+		length += s.length()
+	}
+	return length
+}
 
 // steadyLength is how long the load is steady, as the plan has it; see history.SteadyEnd.
 func (p Plan) steadyLength() time.Duration {
-	if len(p.Victims) == 0 {
+	if len(p.Steps) == 0 {
 		return p.Length()
 	}
-	return history.SteadyUntil(0, p.Steady+p.Before, p.Deadline)
+	return history.SteadyUntil(0, p.Steady+p.Steps[0].Before, p.Deadline)
 }
 
 // dueBefore counts the operations of a schedule that are due before a time.
@@ -67,11 +109,6 @@ func dueBefore(s *load.Schedule, t time.Duration) int {
 	})
 	return n
 }
-
-func (p Plan) slot() time.Duration { return p.Before + p.Down + p.After }
-
-// parts are all that can be killed; sync has no broker.
-func parts() []string { return append(load.Services(), cluster.Broker) }
 
 // Check returns what is wrong with a plan, or nil.
 func (p Plan) Check() error {
@@ -86,15 +123,20 @@ func (p Plan) Check() error {
 		return fmt.Errorf("deadline %v: use a time above 0", p.Deadline)
 	case p.Steady <= 0:
 		return fmt.Errorf("steady %v: use a time above 0, or there is nothing to compare with", p.Steady)
-	case p.Before < 0 || p.Down <= 0 || p.After <= 0:
-		return fmt.Errorf("before %v, down %v, after %v: use times above 0", p.Before, p.Down, p.After)
 	}
-	for _, victim := range p.Victims {
-		if !slices.Contains(parts(), victim) {
-			return fmt.Errorf("no part %q to kill: use %s", victim, strings.Join(parts(), ", "))
+	for _, s := range p.Steps {
+		if err := s.check(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (s Step) check() error {
+	if s.Before < 0 || s.For <= 0 || s.After <= 0 {
+		return fmt.Errorf("%s, before %v, for %v, after %v: use times above 0", s, s.Before, s.For, s.After)
+	}
+	return s.Spec.Check()
 }
 
 // Experiment is a plan with the work that follows from it: the same for every stack that it is run on.

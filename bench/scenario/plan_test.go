@@ -24,9 +24,9 @@ func TestPlanCheck(t *testing.T) {
 		"witness_no_number": {func(p *Plan) { p.WitnessShare = math.NaN() }, "use 0 to 1"},
 		"no_deadline":       {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
 		"no_steady":         {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
-		"negative_time":     {func(p *Plan) { p.Before = -time.Second }, "before -1s"},
-		"no_down":           {func(p *Plan) { p.Down = 0 }, "down 0s"},
-		"unknown_victim":    {func(p *Plan) { p.Victims = []string{"posts", "post"} }, `no part "post" to kill: use posts, comments`},
+		"negative_time":     {func(p *Plan) { p.Steps[0].Before = -time.Second }, "before -1s"},
+		"no_down":           {func(p *Plan) { p.Steps[1].For = 0 }, "posts, before 1.5s, for 0s"},
+		"unknown_victim":    {func(p *Plan) { p.Steps = Kills(DefaultSlot(), "posts", "post") }, `no part "post": use posts, comments`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := DefaultPlan()
@@ -39,20 +39,20 @@ func TestPlanCheck(t *testing.T) {
 }
 
 func TestLengthHoldsEverySlot(t *testing.T) {
-	p := Plan{Steady: 10 * time.Second, Victims: []string{"posts", "query"}, Before: time.Second, Down: 2 * time.Second, After: 3 * time.Second}
+	p := Plan{Steady: 10 * time.Second, Steps: Kills(Slot{time.Second, 2 * time.Second, 3 * time.Second}, "posts", "query")}
 	require.Equal(t, 22*time.Second, p.Length())
 }
 
 // TestSteadyLength: the plan's steady window is that of the history it leaves behind.
 func TestSteadyLength(t *testing.T) {
-	p := Plan{Steady: 10 * time.Second, Victims: []string{"posts"}, Before: time.Second, Down: 1, After: 1, Deadline: 2 * time.Second}
+	p := Plan{Steady: 10 * time.Second, Steps: Kills(Slot{time.Second, 1, 1}, "posts"), Deadline: 2 * time.Second}
 	require.Equal(t, 9*time.Second, p.steadyLength())
 	h := history.History{
 		Header:     history.Header{Length: p.Length(), Deadline: p.Deadline},
 		Operations: []*history.Operation{{Phase: history.PhaseLoad}}, Faults: []history.Fault{{Asked: p.Steady + p.Before}},
 	}
 	require.Equal(t, h.SteadyEnd(), p.steadyLength())
-	p.Victims = nil
+	p.Steps = nil
 	require.Equal(t, p.Length(), p.steadyLength())
 }
 

@@ -13,6 +13,7 @@ import (
 	"tandem/bench/history"
 	"tandem/bench/load"
 	"tandem/bench/testbed"
+	"tandem/bench/wire"
 )
 
 // Lab is where an experiment takes place.
@@ -56,9 +57,10 @@ type Cost struct {
 // stack is stopped, and the history is left without its end, so that nobody takes it for whole.
 func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 	r := &run{Experiment: e, lab: lab}
+	defer r.prepare().Close()
 	r.show(Progress{Stage: "start"})
 	r.bed, err = testbed.Start(ctx, testbed.Config{
-		Cluster: lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline,
+		Cluster: r.lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline,
 		OnSend: func(o *history.Operation) { r.out.Invoke(o) }, Log: lab.Log,
 	})
 	if err != nil {
@@ -75,10 +77,24 @@ func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 	return r.cost, r.out.Finish()
 }
 
+// prepare has the links that the faults hurt go through a net, which the caller closes, and the services take orders from the
+// laboratory if a fault needs that. What no fault needs is left out, because it costs time.
+func (r *run) prepare() *wire.Net {
+	var links []wire.Link
+	for _, step := range r.Plan.Steps {
+		links = append(links, step.Links(r.lab.Cluster.Stack)...)
+		r.lab.Cluster.LabFaults = r.lab.Cluster.LabFaults || step.NeedsServices()
+	}
+	r.net = wire.New(links, nil)
+	r.lab.Cluster.Via = r.net.Via
+	return r.net
+}
+
 // run is one experiment under way.
 type run struct {
 	*Experiment
 	lab  Lab
+	net  *wire.Net
 	bed  *testbed.Testbed
 	out  *history.Writer
 	ops  []*history.Operation // of all phases so far
@@ -196,37 +212,48 @@ func (r *run) passSteady(ctx context.Context, start time.Duration) error {
 	return nil
 }
 
-// breakEach kills and restarts one victim after the other, each in its slot. A fault that cannot be confirmed or lifted is
+// breakEach injects and lifts one fault after the other, each in its slot. A fault that cannot be confirmed or lifted is
 // recorded as such, and judged; only a part that does not come back ends the run.
 func (r *run) breakEach(ctx context.Context, start time.Duration) error {
 	if err := r.passSteady(ctx, start); err != nil {
 		return err
 	}
 	slot := start + r.Plan.Steady
-	for _, victim := range r.Plan.Victims {
-		f := fault.NewKill(r.bed.Cluster, victim, r.bed.Clock.Now)
-		if err := r.waitUntil(ctx, slot+r.Plan.Before); err != nil {
+	for i, step := range r.Plan.Steps {
+		if err := r.takeStep(ctx, uint64(i), slot, step); err != nil {
 			return err
 		}
-		inject := f.Inject(ctx)
-		if r.bed.Cluster.Has(victim) {
-			r.down.Store(&victim)
-		}
-		interrupted := r.waitUntil(ctx, slot+r.Plan.Before+r.Plan.Down)
-		lift := f.Lift(ctx)
-		r.down.Store(nil)
-		slot += r.Plan.slot()
-		record := f.Record()
-		record.End = slot
-		r.out.Fault(record)
-		if err := errors.Join(interrupted, lift); err != nil {
-			return errors.Join(err, inject)
-		}
-		if inject != nil {
-			r.lab.Log.Warn("fault not confirmed", "victim", victim, "err", inject.Error())
-		}
+		slot += step.length()
 	}
 	return r.waitUntil(ctx, slot)
+}
+
+// takeStep carries out one step, whose slot begins at a run time.
+func (r *run) takeStep(ctx context.Context, n uint64, slot time.Duration, step Step) error {
+	f, err := fault.New(fault.Env{Stack: r.bed.Cluster, Net: r.net, Now: r.bed.Clock.Now, Seed: r.Plan.Seed + n}, step.Spec)
+	if err != nil {
+		return err
+	}
+	if err := r.waitUntil(ctx, slot+step.Before); err != nil {
+		return err
+	}
+	inject := f.Inject(ctx)
+	if !f.Record().Absent {
+		r.down.Store(new(step.String()))
+	}
+	interrupted := r.waitUntil(ctx, slot+step.Before+step.For)
+	lift := f.Lift(ctx)
+	r.down.Store(nil)
+	record := f.Record()
+	record.End = slot + step.length()
+	r.out.Fault(record)
+	if err := errors.Join(interrupted, lift); err != nil {
+		return errors.Join(err, inject)
+	}
+	if inject != nil {
+		r.lab.Log.Warn("fault not confirmed", "fault", step.String(), "err", inject.Error())
+	}
+	return nil
 }
 
 // waitUntil waits for a run time. A part that ends although nobody asked is an error: what is measured after that is not what

@@ -13,6 +13,7 @@ import (
 	"tandem/bench/cluster"
 	"tandem/bench/history"
 	"tandem/bench/load"
+	"tandem/bench/wire"
 )
 
 // Config says which stack, and what its client is about.
@@ -45,8 +46,12 @@ func Start(ctx context.Context, cfg Config) (*Testbed, error) {
 	if err != nil {
 		return nil, err
 	}
+	addresses, err := usersAddresses(stack, cfg.Cluster.Via)
+	if err != nil {
+		return nil, errors.Join(err, stack.Stop(context.WithoutCancel(ctx)))
+	}
 	client, err := load.NewClient(load.ClientConfig{
-		Addresses: stack.Addresses(), World: cfg.World, Clock: cfg.Clock, Deadline: cfg.Deadline, OnSend: cfg.OnSend,
+		Addresses: addresses, World: cfg.World, Clock: cfg.Clock, Deadline: cfg.Deadline, OnSend: cfg.OnSend,
 	})
 	if err != nil {
 		return nil, errors.Join(err, stack.Stop(context.WithoutCancel(ctx)))
@@ -57,6 +62,22 @@ func Start(ctx context.Context, cfg Config) (*Testbed, error) {
 	}
 	t.stopWatching = t.watch(ctx)
 	return t, nil
+}
+
+// usersAddresses are where the stack's users find it.
+func usersAddresses(stack *cluster.Cluster, via func(from, to, address string) (string, error)) (map[string]string, error) {
+	addresses := stack.Addresses()
+	for part, own := range addresses {
+		if via == nil || part == cluster.Broker {
+			continue
+		}
+		way, err := via(wire.Users, part, own)
+		if err != nil {
+			return nil, err
+		}
+		addresses[part] = way
+	}
+	return addresses, nil
 }
 
 // watch hears of effects until the returned function is called, which waits for the watchers.
