@@ -49,7 +49,7 @@ func TestSteadyLength(t *testing.T) {
 	require.Equal(t, 9*time.Second, p.steadyLength())
 	h := history.History{
 		Header:     history.Header{Length: p.Length(), Deadline: p.Deadline},
-		Operations: []*history.Operation{{Phase: history.PhaseLoad}}, Faults: []history.Fault{{Asked: p.Steady + p.Before}},
+		Operations: []*history.Operation{{Phase: history.PhaseLoad}}, Faults: []history.Fault{{Asked: p.Steady + time.Second}},
 	}
 	require.Equal(t, h.SteadyEnd(), p.steadyLength())
 	p.Steps = nil
