@@ -44,13 +44,16 @@ type guard struct {
 }
 
 func newGuard(callee string, log *slog.Logger) *guard {
-	breaker := circuitbreaker.NewBuilder[any]().
+	return &guard{callee: callee, bulkhead: bulkhead.New[any](mostCalls), breaker: newBreaker(callee, log).Build()}
+}
+
+func newBreaker(callee string, log *slog.Logger) circuitbreaker.Builder[any] {
+	return circuitbreaker.NewBuilder[any]().
 		WithFailureThresholdRatio(opensAt, window).WithSuccessThreshold(probes).
 		WithDelay(probeAfter).WithJitterFactor(probeJitter).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
 			log.Info("circuit breaker", "callee", callee, "was", e.OldState.String(), "is", e.NewState.String())
 		})
-	return &guard{callee: callee, bulkhead: bulkhead.New[any](mostCalls), breaker: breaker.Build()}
 }
 
 // call makes a call unless the breaker is open or too many are under way: then the answer is Unavailable at once.

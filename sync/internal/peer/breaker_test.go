@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -109,8 +109,7 @@ func TestFewFailuresDoNotOpenTheBreaker(t *testing.T) {
 // opened returns a callee whose breaker is open, and probes only when the test half-opens it.
 func opened(t *testing.T, m *moderation) toModeration {
 	to := dial(t, m, Breaker, io.Discard)
-	to.guard.breaker = circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(opensAt, window).
-		WithSuccessThreshold(probes).WithDelay(time.Hour).Build()
+	to.guard.breaker = newBreaker("moderation", slog.New(slog.DiscardHandler)).WithDelay(time.Hour).Build()
 	to.guard.breaker.Open()
 	return to
 }
