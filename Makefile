@@ -91,6 +91,12 @@ benchmarks: ## run the Go benchmarks of the hot paths
 bench-floors: ## measure the least that the same parts can do and what the project does, in turn; print the ratios (4 minutes)
 	@go run ./bench/floors $(ARGS)
 
+.PHONY: bench-ghz
+bench-ghz: build ## set the load generator beside ghz: percentiles and CPU per operation (ARGS="-rate 2000 -rounds 10")
+	@go build -modfile=tools/ghz/go.mod -o $(BIN)/ghz github.com/bojand/ghz/cmd/ghz
+	@go build -o $(BIN)/bench-ghz ./bench/ghz
+	@$(BIN)/bench-ghz -bin $(BIN) -ghz $(BIN)/ghz $(ARGS)
+
 .PHONY: grpcurl
 grpcurl: ## build grpcurl into bin/, for the tour in the README
 	@go build -modfile=tools/go.mod -o $(BIN)/grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// generator is one of the two that are compared: it loads for a time, in a process of its own.
+type generator func(ctx context.Context, length time.Duration) (turn, error)
+
+// results are the turns of both, round by round.
+type results struct {
+	set       settings
+	ours, ghz []turn
+	// oursShort and ghzShort are turns that are mostly starting up: what they used is no cost of an operation.
+	oursShort, ghzShort turn
+}
+
+// compare lets the two generators load the same process in turn.
+func compare(ctx context.Context, set settings, stderr io.Writer) (*results, error) {
+	r := &results{set: set}
+	err := withPosts(ctx, set.bin, func(address, id, dir string) error {
+		ours, theirs := oursAt(set, address, dir), ghzAt(set, address, id)
+		if err := r.warmUp(ctx, ours, theirs); err != nil {
+			return err
+		}
+		for round := range set.rounds {
+			fmt.Fprintf(stderr, "round %d of %d\n", round+1, set.rounds)
+			if err := r.round(ctx, round, ours, theirs); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return r, err
+}
+
+// short is the length of a turn that is mostly starting up. At a tenth of a second ghz may end before it is connected.
+const short = 300 * time.Millisecond
+
+// warmUp wakes the service up, and learns what the start of each generator costs.
+func (r *results) warmUp(ctx context.Context, ours, theirs generator) error {
+	for _, g := range []struct {
+		load  generator
+		short *turn
+	}{{ours, &r.oursShort}, {theirs, &r.ghzShort}} {
+		if _, err := g.load(ctx, time.Second); err != nil {
+			return err
+		}
+		var err error
+		if *g.short, err = g.load(ctx, short); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// round gives each generator its turn. Who begins alternates: what the first leaves behind is not always the other's.
+func (r *results) round(ctx context.Context, n int, ours, theirs generator) error {
+	turns := []func() error{
+		func() error { return keep(ctx, ours, r.set.length, &r.ours) },
+		func() error { return keep(ctx, theirs, r.set.length, &r.ghz) },
+	}
+	if n%2 == 1 {
+		turns[0], turns[1] = turns[1], turns[0]
+	}
+	return errors.Join(turns[0](), turns[1]())
+}
+
+func keep(ctx context.Context, g generator, length time.Duration, turns *[]turn) error {
+	t, err := g(ctx, length)
+	*turns = append(*turns, t)
+	return err
+}
+
+func oursAt(set settings, address, dir string) generator {
+	n := 0
+	return func(ctx context.Context, length time.Duration) (t turn, err error) {
+		self, err := os.Executable()
+		if err != nil {
+			return t, err
+		}
+		n++
+		d := driving{address: address, history: filepath.Join(dir, fmt.Sprintf("%d.jsonl", n)), rate: float64(set.rate), length: length}
+		out, cpu, err := output(exec.CommandContext(ctx, self, d.arguments()...))
+		if err != nil {
+			return t, err
+		}
+		if err := json.Unmarshal(out, &t); err != nil {
+			return t, err
+		}
+		t.CPU = cpu
+		return t, os.Remove(d.history)
+	}
+}
+
+func ghzAt(set settings, address, id string) generator {
+	return func(ctx context.Context, length time.Duration) (turn, error) {
+		out, cpu, err := output(exec.CommandContext(ctx, set.ghz, ghzArguments(set, address, id, length)...))
+		if err != nil {
+			return turn{}, err
+		}
+		t, err := ghzTurn(bytes.NewReader(out))
+		t.CPU = cpu
+		return t, err
+	}
+}
+
+// output runs a command and returns what it printed and the CPU time that it used.
+func output(cmd *exec.Cmd) ([]byte, time.Duration, error) {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w: %s%s", filepath.Base(cmd.Path), err, stderr.String(), out)
+	}
+	return out, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+}

@@ -1,0 +1,112 @@
+// Command ghz sets the laboratory's load generator beside ghz (https://ghz.sh), a load generator for gRPC that others wrote: the
+// same calls at the same rate to the same process, turn by turn. It prints the percentiles of both and the CPU time that each
+// spends on an operation. `make bench-ghz` builds what it needs and runs it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"tandem/bench/cluster"
+	"tandem/bench/load"
+	"tandem/bench/measure"
+	"tandem/bench/testbed"
+)
+
+// settings are the flags.
+type settings struct {
+	bin    string // folder with the services
+	ghz    string // path of ghz
+	proto  string // folder with blog/v1
+	rate   int    // operations per second
+	length time.Duration
+	rounds int
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "bench-ghz: %v\n", err)
+		os.Exit(1) //nolint:gocritic // stop only lets go of the signals
+	}
+}
+
+// run compares the two generators or, told to drive, is one of them: in a process of its own, whose CPU time can be asked for.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == driveCommand {
+		return drive(ctx, args[1:], stdout)
+	}
+	set, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	results, err := compare(ctx, set, stderr)
+	if err != nil {
+		return err
+	}
+	return results.print(stdout)
+}
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var set settings
+	f := flag.NewFlagSet("bench-ghz", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&set.bin, "bin", "bin", "`folder` with the services that make build made")
+	f.StringVar(&set.ghz, "ghz", "bin/ghz", "`path` of ghz")
+	f.StringVar(&set.proto, "proto", "proto", "`folder` with blog/v1/posts.proto")
+	f.IntVar(&set.rate, "rate", 1000, "operations per second")
+	f.DurationVar(&set.length, "length", 10*time.Second, "of each round of each generator")
+	f.IntVar(&set.rounds, "rounds", measure.LeastRounds, "rounds: in each both generators have their turn, and the order alternates")
+	if err := f.Parse(args); err != nil {
+		return set, err
+	}
+	if set.rate <= 0 || set.length < time.Second || set.rounds < 1 {
+		return set, fmt.Errorf("rate %d, length %v, rounds %d: use at least 1, 1s and 1", set.rate, set.length, set.rounds)
+	}
+	return set, nil
+}
+
+// worldSize is a world with the one post that all calls ask for.
+func worldSize() load.WorldSize { return load.WorldSize{Posts: 1, Authors: 1} }
+
+// seed is that of the world and the schedule. Nothing here is left to chance: there is one post, and arrivals are constant.
+const seed = 1
+
+// withPosts runs the sync stack in a new folder, stores the post, and tells do where it is served and what its id is.
+func withPosts(ctx context.Context, bin string, do func(address, id, dir string) error) (err error) {
+	dir, err := os.MkdirTemp("", "bench-ghz-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	world, err := load.NewWorld(seed, worldSize())
+	if err != nil {
+		return err
+	}
+	bed, err := testbed.Start(ctx, testbed.Config{
+		Cluster: cluster.Config{Stack: cluster.Sync, BinDir: bin, Dir: filepath.Join(dir, "sync"), FreePorts: true, Procs: 1},
+		World:   world, Clock: load.NewClock(), Deadline: time.Second, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bed.Stop(ctx)) }()
+	filling, err := bed.Fill(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return do(bed.Cluster.Address("posts"), filling.Operations[0].ID, dir)
+}
