@@ -168,7 +168,7 @@ func waitNumber(s *Stack) numberValue {
 // lossNumber counts in all rounds: what one of them lost must not hide behind the first.
 func (r *Results) lossNumber(stack string) numberValue {
 	acknowledged, lost, doubled := 0, 0, 0
-	for _, s := range r.ofRounds() {
+	for _, s := range r.OfRounds() {
 		if f := s.Check.Figures; s.Stack == stack {
 			acknowledged += f.Acknowledged.Count
 			lost += f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count

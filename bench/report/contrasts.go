@@ -39,8 +39,8 @@ func (s Stack) Light() Stack {
 	return s
 }
 
-// ofRounds are all stacks of all rounds, or those of the only one.
-func (r *Results) ofRounds() []Stack {
+// OfRounds are all stacks of all rounds, or those of the only one.
+func (r *Results) OfRounds() []Stack {
 	if len(r.Rounds) == 0 {
 		return r.Stacks
 	}

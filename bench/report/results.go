@@ -67,7 +67,7 @@ type Stack struct {
 // Verdict is the worst of the stacks' verdicts in all rounds: invalid before unknown before valid.
 func (r *Results) Verdict() check.Verdict {
 	worst := check.Valid
-	for _, s := range r.ofRounds() {
+	for _, s := range r.OfRounds() {
 		if s.Check.Verdict == check.Invalid || worst == check.Valid {
 			worst = s.Check.Verdict
 		}

@@ -194,7 +194,7 @@ func notValid(stacks []Stack) []Stack {
 
 // validRounds is in how many rounds a stack was valid.
 func (r *Results) validRounds(stack string) (n int) {
-	for _, s := range r.ofRounds() {
+	for _, s := range r.OfRounds() {
 		if s.Stack == stack && s.Check.Verdict == check.Valid {
 			n++
 		}
@@ -218,7 +218,7 @@ func verdictsOf(stacks []Stack, where string) (all []verdictView) {
 
 // worst is the verdict on the run. One that judged nothing is unknown.
 func (r *Results) worst() check.Verdict {
-	if len(r.ofRounds()) == 0 {
+	if len(r.OfRounds()) == 0 {
 		return check.Unknown
 	}
 	return r.Verdict()
