@@ -30,6 +30,7 @@ type fake struct {
 	blogv1.UnimplementedModerationServiceServer
 	blogv1.UnimplementedSubscriptionsServiceServer
 	blogv1.UnimplementedQueryServiceServer
+	labv1.UnimplementedUsageServiceServer
 
 	effects *effect.Log
 	address string
@@ -71,6 +72,7 @@ func (f *fake) server() *grpc.Server {
 	blogv1.RegisterSubscriptionsServiceServer(server, f)
 	blogv1.RegisterQueryServiceServer(server, f)
 	f.effects.Register(server)
+	labv1.RegisterUsageServiceServer(server, f)
 	return server
 }
 

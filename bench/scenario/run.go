@@ -100,7 +100,9 @@ type run struct {
 	ops  []*history.Operation // of all phases so far
 	cost Cost
 
-	before  spent // the load
+	before  spent   // the load
+	atStart traffic // of the load
+	looks   atomic.Int64
 	witness *load.Witness
 	down    atomic.Pointer[string]
 }
@@ -121,9 +123,9 @@ func (r *run) header() history.Header {
 
 // work is everything between the start of the stack and its stop.
 func (r *run) work(ctx context.Context) error {
-	r.witness = load.NewWitness(ctx, load.WitnessConfig{Schedule: r.Schedule, Client: r.bed.Client, Sink: r.out.Look})
+	r.witness = r.newWitness(ctx)
 	defer r.witness.Stop()
-	for _, step := range []func(context.Context) error{r.preload, r.loadAndBreak, r.drain, r.look} {
+	for _, step := range []func(context.Context) error{r.preload, r.loadAndBreak, r.drain, r.look, r.readLog} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -154,7 +156,10 @@ func (r *run) record(ops []*history.Operation) {
 const runUp = 200 * time.Millisecond
 
 // loadAndBreak sends the schedule, and goes through the victims beside it.
-func (r *run) loadAndBreak(ctx context.Context) error {
+func (r *run) loadAndBreak(ctx context.Context) (err error) {
+	if r.atStart, err = r.traffic(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	start := r.bed.Clock.Now() + runUp
@@ -209,6 +214,7 @@ func (r *run) passSteady(ctx context.Context, start time.Duration) error {
 	after, operations := r.spent(), dueBefore(r.Schedule, r.Plan.steadyLength())
 	r.cost.CPUPerThousand = perThousand(after.stack-r.before.stack, operations)
 	r.cost.GeneratorCPU = perThousand(after.lab-r.before.lab, operations)
+	r.costTraffic(ctx, operations)
 	return nil
 }
 

@@ -18,6 +18,7 @@ func (s *Server) answer(
 ) (reply any, err error) {
 	s.calls.add(1)
 	defer s.calls.add(-1)
+	defer s.usage.count(info.FullMethod)
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic", "method", info.FullMethod, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

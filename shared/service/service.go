@@ -142,6 +142,7 @@ type Server struct {
 	health   *health.Server
 	work     []func(context.Context) error
 
+	usage      usage
 	calls      underWay
 	open       context.Context // ends when streams must
 	endStreams context.CancelFunc
@@ -172,6 +173,7 @@ func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Serv
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	channelz.RegisterChannelzServiceToServer(s.Server)
 	reflection.Register(s.Server)
+	labv1.RegisterUsageServiceServer(s.Server, &s.usage)
 	if flags.trouble != nil {
 		flags.trouble.Register(s.Server)
 	}
@@ -206,6 +208,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	for _, do := range s.work {
 		work.Go(func() error { return do(workCtx) })
 	}
+	s.usage.prepare(s.GetServiceInfo())
 	served := make(chan error, 1)
 	go func() { served <- s.Server.Serve(s.listener) }()
 	s.announce()
