@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,12 +65,20 @@ func TestCheck(t *testing.T) {
 		lines[0] = bytes.Replace(lines[0], []byte(`"schema":2`), []byte(`"schema":99`), 1)
 		return lines
 	})
+	disturbed := damage(t, saved(t, filepath.Join(dir, "disturbed"), "sync", true), func(lines [][]byte) [][]byte {
+		return slices.Insert(lines, 1, []byte(`{"type":"generator","cpu_ns":1,"wall_ns":10,"cores":2,"stolen_ns":10}`+"\n"))
+	})
+	stale := damage(t, saved(t, filepath.Join(dir, "stale"), "async", true), func(lines [][]byte) [][]byte {
+		return slices.Insert(lines, 1, []byte(`{"type":"look","write":0,"sent_ns":23000000,"completed_ns":24000000,"code":"NOT_FOUND"}`+"\n"))
+	})
 	for name, tc := range map[string]struct {
 		path string
 		code int
 		says []string
 	}{
-		"a history":        {good, exitOK, []string{"sync   VALID", "CreatePost", "Account of the writes"}},
+		"a history":        {good, exitOK, []string{"sync   VALID", "CreatePost", "Account of the writes", "lost in the log"}},
+		"a disturbed run":  {disturbed, exitUnknown, []string{"sync   UNKNOWN", "Other programs used 50 % of the machine's 2 cores"}},
+		"a stale read":     {stale, exitOK, []string{"async  VALID", "stable latency │  20.0"}},
 		"a folder":         {filepath.Join(dir, "good"), exitOK, []string{"sync   VALID", "async  VALID", "In short"}},
 		"a lost write":     {filepath.Join(dir, "lost"), exitInvalid, []string{"async  INVALID", "1 lost in the store", "a guarantee was violated"}},
 		"half a history":   {half, exitUnknown, []string{"UNKNOWN", "The history is not complete"}},

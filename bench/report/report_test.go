@@ -73,6 +73,7 @@ func someResults() *Results {
 	}
 	broker := available("broker", cell("CreateComment", 1), cell("GetPost", 1), cell("ListFeed", 1))
 	r.Stacks[1].Figures.Faults = append(r.Stacks[1].Figures.Faults, broker)
+	r.Stacks[1].Check.Figures.RealtimeLag = map[string]float64{"0.5": 0, "0.95": 1.5, "0.99": 2.25, "1": 123}
 	return r
 }
 

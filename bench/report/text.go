@@ -55,7 +55,7 @@ func (r *Results) answer() string {
 // tables are those that have rows, of both stacks side by side or, if they may not be compared, one stack after the other.
 func (r *Results) tables() []string {
 	if r.NotComparable == "" {
-		all := []string{r.overRounds(), r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.costs()}
+		all := []string{r.overRounds(), r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.staleness(), r.costs()}
 		return slices.DeleteFunc(all, func(table string) bool { return table == "" })
 	}
 	parts := []string{wrapped("The two stacks are not set side by side: "+r.NotComparable, "")}
@@ -308,6 +308,39 @@ func (r *Results) account() string {
 		return cell
 	}
 	return t.String()
+}
+
+// staleness is what readers missed while the load went on.
+func (r *Results) staleness() string {
+	t := r.newTable("How stale reads were, ms", []string{""}, []string{"p50", "p95", "p99", "max"})
+	for _, line := range []struct {
+		name string
+		of   func(check.Figures) map[string]float64
+	}{
+		{"stable latency", func(f check.Figures) map[string]float64 { return f.StableLatency }},
+		{"realtime lag", func(f check.Figures) map[string]float64 { return f.RealtimeLag }},
+	} {
+		if slices.ContainsFunc(r.Stacks, func(s Stack) bool { return len(line.of(s.Check.Figures)) > 0 }) {
+			t.add([]string{line.name}, r.eachStack(func(s Stack) []string { return quantiles(line.of(s.Check.Figures)) }))
+		}
+	}
+	if len(t.rows) == 0 {
+		return ""
+	}
+	return t.String() +
+		"\nstable latency: from the acknowledgement of a write that was looked for until the last read that missed it." +
+		"\nrealtime lag: of each read, how long ago the oldest write that it missed had been acknowledged."
+}
+
+func quantiles(q map[string]float64) (cells []string) {
+	for _, name := range []string{"0.5", "0.95", "0.99", "1"} {
+		if v, found := q[name]; found {
+			cells = append(cells, millis(v))
+		} else {
+			cells = append(cells, none)
+		}
+	}
+	return cells
 }
 
 func (r *Results) costs() string {
