@@ -75,9 +75,6 @@ func (j *judge) judgeSequence(k key, list []history.Effect) {
 
 // judgeGaps finds versions that are left out. A part that was killed may have committed what it had no time to tell.
 func (j *judge) judgeGaps(k key, list []history.Effect) {
-	if k.aggregate == history.Comment { // its first version shows on no page
-		return
-	}
 	byVersion := slices.Clone(list)
 	slices.SortStableFunc(byVersion, func(a, b history.Effect) int { return cmp.Compare(a.Version, b.Version) })
 	for i := 1; i < len(byVersion); i++ {
@@ -90,7 +87,7 @@ func (j *judge) judgeGaps(k key, list []history.Effect) {
 	}
 }
 
-// judgeFirstEffect: what the load created shows as its first version first.
+// judgeFirstEffect: a post that the load created shows as its first version first. Of a comment in async that is on no page.
 func (j *judge) judgeFirstEffect(k key, list []history.Effect) {
 	t := j.things[k]
 	if k.aggregate != history.Post || t == nil || t.create == nil || t.create.Phase != history.PhaseLoad {

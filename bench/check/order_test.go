@@ -106,6 +106,8 @@ func TestEffects(t *testing.T) {
 		{"one_commit_has_no_order", three("async").told("p", 1, 3).atOnce(history.Post, "p", 2), "", Valid},
 		{"query_killed_before_telling", three("async").told("p", 1).killed("query").told("p", 3), "", Valid},
 		{"first_untold_by_a_killed_query", three("async").killed("query").told("p", 2, 3), "", Valid},
+		{"query_killed_before_that", three("async").killed("query").told("p", 1, 3), "effects.gaps 1", Invalid},
+		{"comment_left_out", newRun().of("async").comment("c", "p").sawComment("c", approved).toldOf(history.Comment, "c", 1, 3), "effects.gaps 1", Invalid},
 		{"query_killed_after_telling", three("async").told("p", 1, 3).killed("query"), "effects.gaps 1", Invalid},
 		{"posts_killed_tells_nothing_of_async", three("async").told("p", 1).killed("posts").told("p", 3), "effects.gaps 1", Invalid},
 		{"posts_killed_before_telling", three("sync").told("p", 1).killed("posts").told("p", 3), "", Valid},
@@ -233,6 +235,12 @@ func TestDisturbances(t *testing.T) {
 		{"punctual", slowly(ms, 2*ms), ""},
 		{"woken_late", slowly(6*ms, 7*ms), "The load generator was the bottleneck: it woke up late for its operations before the first fault, by 6.0 ms at p99"},
 		{"sent_late", slowly(ms, 11*ms), "The load generator was the bottleneck: before the first fault it sent its operations late, by 11.0 ms at p99"},
+		{"woken_late_after_the_fault", func(h *history.History) {
+			slowly(ms, 2*ms)(h)
+			for _, o := range h.Operations[len(h.Operations)-150:] {
+				o.Woken += 6 * ms
+			}
+		}, ""},
 		{"too_few_to_say", func(h *history.History) {
 			h.Header.OfferedRate, h.Operations = 10, h.Operations[20:110] // 80 reads, and a write of each kind
 			slowly(60*ms, 60*ms)(h)

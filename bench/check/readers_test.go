@@ -86,6 +86,27 @@ func TestReaders(t *testing.T) {
 	})
 }
 
+// TestWhereSessionsArePromised: a broken session is a reason of its own in sync and at the owners, and of query's pages in async
+// it is none.
+func TestWhereSessionsArePromised(t *testing.T) {
+	const reason = "reads that broke what their client was promised"
+	for _, tt := range []struct {
+		name     string
+		run      *run
+		promised bool
+	}{
+		{"sync_page", twice("sync").read("GetPostPage", "p", 1), true},
+		{"async_page", twice("async").read("GetPostPage", "p", 1), false},
+		{"async_owner", twice("async").read("GetPost", "p", 1), true},
+		{"async_owner_and_then_page", newRun().of("async").post("p").update("p", unknown).saw("p", 2, 0).read("GetPost", "p", 2).read("GetPostPage", "p", 1), false},
+		{"async_owner_twice", newRun().of("async").post("p").update("p", unknown).saw("p", 2, 0).read("GetPost", "p", 2).read("GetPost", "p", 1), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.Equal(t, tt.promised, strings.Contains(strings.Join(Check(tt.run.h).Reasons, " "), reason))
+		})
+	}
+}
+
 func TestLooks(t *testing.T) {
 	const comment = history.Comment
 	requireRows(t, []row{
