@@ -45,7 +45,10 @@ func guaranteeLines() []accountLine {
 		{"unexpected in the read model", func(f check.Figures) check.Figure { return f.Unexpected.ReadModel }, everywhere, "shown, and not in the store"},
 		{"counters that drifted", func(f check.Figures) check.Figure { return f.CounterDrift }, everywhere, "differ from what they count"},
 		{"wrong status", func(f check.Figures) check.Figure { return f.WrongStatus }, everywhere, "comments that did not end as their text demands"},
-		{"not linearizable", func(f check.Figures) check.Figure { return f.NotLinearizable }, everywhere, "posts whose answers no order explains"},
+		{"wrong text", func(f check.Figures) check.Figure { return f.WrongText }, everywhere, "the text or the author is not that of the last write"},
+		{"author pages with a wrong list", func(f check.Figures) check.Figure { return f.WrongList }, everywhere, "not the posts that the store lists"},
+		{"not linearizable", func(f check.Figures) check.Figure { return f.NotLinearizable }, everywhere, "posts and comments whose answers no order explains"},
+		{"passed over in silence", func(f check.Figures) check.Figure { return f.PassedOver }, everywhere, "unreadable records that nobody put aside"},
 		{"dead letters", func(f check.Figures) check.Figure { return f.DeadLetters }, nowhere, "records that a consumer put aside"},
 		{"never read", func(f check.Figures) check.Figure { return f.NeverRead }, nowhere, "nothing is known of them: no verdict"},
 	}
@@ -55,19 +58,19 @@ func readLines() []accountLine {
 	return []accountLine{
 		{"own writes not read", func(f check.Figures) check.Figure { return f.ReadYourWrites }, onlySync, "a violation in sync; async does not promise it"},
 		{"reads that went back", func(f check.Figures) check.Figure { return f.MonotonicReads }, onlySync, "an older version after a newer one"},
-		{"stale reads", func(f check.Figures) check.Figure { return f.Stale }, nowhere, "showed what was before an acknowledged write"},
+		{"stale reads", func(f check.Figures) check.Figure { return f.Stale }, onlySync, "showed what was before an acknowledged write"},
 		{"writes that a read missed", func(f check.Figures) check.Figure { return f.StaleWrites }, nowhere, "at least one stale read"},
 	}
 }
 
 func orderLines() []accountLine {
 	return []accountLine{
-		{"effects reordered", func(f check.Figures) check.Figure { return f.Effects.Reordered }, nowhere, "an older version after a newer one"},
-		{"effects repeated", func(f check.Figures) check.Figure { return f.Effects.Repeated }, nowhere, "the same version again"},
-		{"effects with gaps", func(f check.Figures) check.Figure { return f.Effects.Gaps }, nowhere, "a version is left out"},
-		{"log reordered", func(f check.Figures) check.Figure { return f.Log.Reordered }, nowhere, "in the broker's log, per aggregate"},
+		{"effects reordered", func(f check.Figures) check.Figure { return f.Effects.Reordered }, everywhere, "an older version after a newer one"},
+		{"effects repeated", func(f check.Figures) check.Figure { return f.Effects.Repeated }, everywhere, "the same version again"},
+		{"effects with gaps", func(f check.Figures) check.Figure { return f.Effects.Gaps }, everywhere, "a version is left out"},
+		{"log reordered", func(f check.Figures) check.Figure { return f.Log.Reordered }, everywhere, "in the broker's log, per aggregate"},
 		{"log repeated", func(f check.Figures) check.Figure { return f.Log.Repeated }, nowhere, "at-least-once allows it; the inbox keeps it out"},
-		{"log with gaps", func(f check.Figures) check.Figure { return f.Log.Gaps }, nowhere, "a version is not in the log"},
+		{"log with gaps", func(f check.Figures) check.Figure { return f.Log.Gaps }, everywhere, "a version is not in the log"},
 	}
 }
 
