@@ -2,9 +2,11 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"tandem/bench/check"
 	"tandem/bench/cluster"
+	"tandem/bench/fault"
 	"tandem/bench/measure"
 )
 
@@ -57,6 +59,19 @@ func leadOf(sync, async *Stack) string {
 		s.stopped, s.of, s.victim, a.stopped, a.of, a.victim)
 }
 
+// faultName names a fault as the plan does: a part alone was killed.
+func faultName(f *measure.Fault) string {
+	return fault.Spec{Kind: f.Name, Victim: f.Victim}.String()
+}
+
+// during says in a few words what went on.
+func during(fault string) string {
+	if strings.Contains(fault, " ") {
+		return fault
+	}
+	return fault + " down"
+}
+
 // worst is the failure that stops the most operations.
 type worst struct {
 	victim      string
@@ -70,7 +85,7 @@ func worstFault(s *Stack) (w worst) {
 			continue
 		}
 		if n, of := broken(f); of > 0 && (w.of == 0 || n > w.stopped) {
-			w = worst{f.Victim, n, of}
+			w = worst{faultName(f), n, of}
 		}
 	}
 	return w
@@ -108,7 +123,7 @@ func (r *Results) numbers() []number {
 	all := []number{
 		{Title: "Operations that stop in the worst single failure", Help: "fewer than half of the calls answered within the deadline"},
 		{Title: "A comment: accepted → shows, ms", Help: "medians before any fault, counted from the intended send time"},
-		{Title: "Longest until an accepted write shows", Help: "of the writes accepted while a part was down"},
+		{Title: "Longest until an accepted write shows", Help: "of the writes accepted during a fault"},
 		{Title: "Lost or doubled writes", Help: "after the drain, in the stores, the log and on the pages"},
 	}
 	for i := range r.Stacks {
@@ -126,7 +141,7 @@ func stopNumber(s *Stack) numberValue {
 	if w.of == 0 {
 		return numberValue{Text: none, Note: "nothing was measured"}
 	}
-	return numberValue{Text: fmt.Sprintf("%d of %d", w.stopped, w.of), Note: w.victim + " down"}
+	return numberValue{Text: fmt.Sprintf("%d of %d", w.stopped, w.of), Note: during(w.victim)}
 }
 
 func commentNumber(s *Stack) numberValue {
@@ -162,7 +177,7 @@ func waitNumber(s *Stack) numberValue {
 	if longest == nil {
 		return numberValue{Text: none, Note: "no effect was seen"}
 	}
-	return numberValue{Text: more + span(longest.MaxTTEMS), Note: longest.Victim + " down"}
+	return numberValue{Text: more + span(longest.MaxTTEMS), Note: during(faultName(longest))}
 }
 
 // lossNumber counts in all rounds: what one of them lost must not hide behind the first.

@@ -56,7 +56,7 @@ func heatCellOf(f *measure.Fault, op, victim string) heatCell {
 			return measuredCell(c, victim, degradedDuring(f, op))
 		}
 	}
-	return heatCell{Text: none, Level: "none", Title: fmt.Sprintf("%s was not called while %s was down", op, victim)}
+	return heatCell{Text: none, Level: "none", Title: fmt.Sprintf("%s was not called during the fault %s", op, victim)}
 }
 
 // degradedDuring is how many of an operation's OK answers were less than asked for while a part was down.
@@ -76,7 +76,7 @@ func measuredCell(c measure.Cell, victim string, degraded int) heatCell {
 	if c.Predicted != nil {
 		h.Predicted = percent(*c.Predicted)
 	}
-	h.Title = fmt.Sprintf("%s while %s is down: %s %% of %d calls were answered OK; predicted: %s %%",
+	h.Title = fmt.Sprintf("%s, fault %s: %s %% of %d calls were answered OK; predicted: %s %%",
 		c.Op, victim, h.Text, c.Samples, h.Predicted)
 	if h.Degraded {
 		h.Title += fmt.Sprintf("; %d answers were less than asked for, and said so", degraded)

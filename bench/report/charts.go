@@ -115,7 +115,7 @@ func windowOf(f measure.Fault, start, end float64) chartWindow {
 	if to < f.AskedMS {
 		to = end
 	}
-	return chartWindow{f.Victim, seconds(f.AskedMS - start), seconds(to - start)}
+	return chartWindow{faultName(&f), seconds(f.AskedMS - start), seconds(to - start)}
 }
 
 // seconds are milliseconds of run time as seconds.

@@ -13,14 +13,14 @@ func glossary() []term {
 		{"Staleness", "TTE − TTA of a write; what would be below 0 counts as 0."},
 		{"Backlog", "Writes that were acknowledged and did not show yet, and how long ago the oldest of them was acknowledged."},
 		{"Availability", "OK answers within the deadline ÷ operations intended in the window. The deadline is the same for both stacks."},
-		{"Blast radius", "The availability of each operation while one part is down: from when the kill was seen to be in effect until the " +
-			"restart was asked for. Predicted is 0 if the operation needs that part by the dependency graph, else 100."},
-		{"Before, during, after", "Before: up to 3 s before the kill that belong to no other fault. During: as for the blast radius. After: from the " +
+		{"Blast radius", "The availability of each operation during a fault: from when it was seen to be in effect until its end was " +
+			"asked for. Predicted is 0 if the operation needs that part by the dependency graph, else 100."},
+		{"Before, during, after", "Before: up to 3 s before the fault that belong to no other fault. During: as for the blast radius. After: from the " +
 			"recovery to the end of the fault's slot."},
-		{"Recovery time", "From the restart until availability is back at its level of before, for 1 s."},
-		{"Drain time", "From the restart until the writes that had piled up show."},
-		{"Percentiles", "Over the operations that were answered OK before any fault (the steady window); p99 is exceeded by 1 in 100. A percentile is at " +
-			"most 0.1 % above the true one."},
+		{"Recovery time", "From when the end of the fault was asked for until availability is back at its level of before, for 1 s."},
+		{"Drain time", "From when the end of the fault was asked for until the writes that had piled up show."},
+		{"Percentiles", "Over the operations that were answered OK before any fault (the steady window); by nearest rank, so each is the time of a " +
+			"real operation: at least 99 of 100 took no longer than p99. Curves end where the sample is too small to tell."},
 		{"Acknowledged, failed, unknown", "The service said OK; certainly had no effect; timed out or unavailable, and may have happened."},
 		{"Recovered", "Unknown writes that were found to have happened."},
 		{"Half done", "Unknown writes of which only a part has happened. Sending them again finishes them."},

@@ -133,7 +133,7 @@ func markdownBlast(maps []heatMap) string {
 		}
 		rows = append(rows, line)
 	}
-	return "#### Blast radius: availability in " + strings.Join(names, " / ") + ", %, while a part is down\n\n" +
+	return "#### Blast radius: availability in " + strings.Join(names, " / ") + ", %, during each fault\n\n" +
 		markdownTable(append([]string{"operation"}, maps[0].Victims...), rows)
 }
 

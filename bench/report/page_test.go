@@ -157,7 +157,7 @@ func TestHeatMapSaysWhatIsUnusual(t *testing.T) {
 	maps := sampleResults().heatMaps()
 	require.Equal(t, heatCell{
 		Text: "87", Predicted: "100", Level: "h2", Surprise: true,
-		Title: "CreateComment while query is down: 87 % of 123 calls were answered OK; predicted: 100 %",
+		Title: "CreateComment, fault query: 87 % of 123 calls were answered OK; predicted: 100 %",
 	}, maps[1].Rows[0].Cells[1])
 	degraded := maps[1].Rows[2].Cells[0]
 	require.True(t, degraded.Degraded)

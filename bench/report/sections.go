@@ -67,8 +67,8 @@ func staleCells(p *measure.Percentiles, missing string) []string {
 }
 
 func (r *Results) faultFigures() *figures {
-	f := r.newFigures("Around each kill: availability of all operations, %, and the time to get over it",
-		[]string{"killed"}, []string{"before", "during", "after", "recovery", "drain", "longest TTE"})
+	f := r.newFigures("Around each fault: availability of all operations, %, and the time to get over it",
+		[]string{"fault"}, []string{"before", "during", "after", "recovery", "drain", "longest TTE"})
 	for i, victim := range r.Settings.Plan.Faults() {
 		f.add(figureRow{Lead: []string{victim}, Cells: r.eachCell(func(s Stack) []string { return faultCells(s.fault(i)) })})
 	}
@@ -82,7 +82,7 @@ func (r *Results) problems() (notes []string) {
 		for _, f := range s.Figures.Faults {
 			for _, p := range []string{f.RecoveryProblem, f.DrainProblem} {
 				if p != "" && !f.Absent {
-					notes = append(notes, fmt.Sprintf("%s, %s: %s", s.Stack, f.Victim, p))
+					notes = append(notes, fmt.Sprintf("%s, %s: %s", s.Stack, faultName(&f), p))
 				}
 			}
 		}

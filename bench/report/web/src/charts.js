@@ -145,8 +145,8 @@ function timeTable(stacks, op) {
     }),
   ]);
   return {
-    caption: `${op || "All operations"}, by second: OK answers, the highest p99 of its steps, and what was down`,
-    lead: ["from"], stacks: stacks.map((s) => s.name), heads: ["OK %", "p99, ms", "TTE p99, ms", "down"], rows,
+    caption: `${op || "All operations"}, by second: OK answers, the highest p99 of its steps, and the fault`,
+    lead: ["from"], stacks: stacks.map((s) => s.name), heads: ["OK %", "p99, ms", "TTE p99, ms", "fault"], rows,
   };
 }
 

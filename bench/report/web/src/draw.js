@@ -131,7 +131,7 @@ const short = (victim) => ({ moderation: "mod.", subscriptions: "subs.", comment
 
 function stackedTip(points, panels, stacks) {
   const at = points[0]?.axisValue ?? 0;
-  const down = stacks.flatMap((s) => downAt(s, at).map((victim) => `${victim} down in ${s.name}`));
+  const down = stacks.flatMap((s) => downAt(s, at).map((victim) => `${victim} in ${s.name}`));
   const rows = panels.map((p, i) => {
     const values = points.filter((q) => q.axisIndex === i && q.value?.[1] != null)
       .map((q) => `<span style="color:${q.color}">${mark(q.seriesName)}</span> ${show(p.unit, q.value[1])}`);

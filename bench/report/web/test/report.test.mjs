@@ -133,7 +133,7 @@ async function requireHeatMap(page, r) {
     const faults = r.stacks.find((s) => s.stack === stack).figures.faults;
     assert.ok(rows.length > 0);
     for (const [op, ...cells] of rows) {
-      assert.equal(cells.length, r.settings.plan.victims.length);
+      assert.equal(cells.length, r.settings.plan.steps.length);
       cells.forEach((cell, i) => {
         const want = faults[i]?.absent ? null : faults[i]?.blast_radius.find((c) => c.op === op.text && c.availability != null);
         assert.equal(cell.text, want ? percent(want.availability) : "–", `${stack} ${op.text} ${i}`);
