@@ -182,7 +182,7 @@ func p50(p *measure.Percentiles) string {
 
 // fitnessFigures are how the load generator kept its word.
 func (r *Results) fitnessFigures() *figures {
-	f := r.newFigures("The load generator", []string{""}, []string{"value"})
+	f := r.newFigures("How punctual it was, and what it took of the machine", []string{""}, []string{"value"})
 	for _, row := range []struct {
 		name string
 		of   func(Stack) string
