@@ -74,7 +74,7 @@ func rejudge(path string) ([]rejudged, error) {
 	return found, nil
 }
 
-// historiesAt returns the path itself if it is a file, or the histories in the folder and its stacks' folders.
+// historiesAt returns the path itself if it is a file, or the histories in the folder, its stacks' folders, and those of its rounds.
 func historiesAt(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -83,7 +83,25 @@ func historiesAt(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
-	var paths []string
+	paths, err := historiesIn(path)
+	for n := 1; err == nil; n++ {
+		var more []string
+		if more, err = historiesIn(filepath.Join(path, roundName(n))); len(more) == 0 {
+			break
+		}
+		paths = append(paths, more...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no %s in %s: name a folder of `tandem bench`", historyName, path)
+	}
+	return paths, nil
+}
+
+// historiesIn returns the histories in a folder and its stacks' folders.
+func historiesIn(path string) (paths []string, err error) {
 	for _, folder := range []string{".", "sync", "async"} {
 		p := filepath.Join(path, folder, historyName)
 		switch _, err := os.Stat(p); {
@@ -93,20 +111,31 @@ func historiesAt(path string) ([]string, error) {
 			return nil, err
 		}
 	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("no %s in %s: name a folder of `tandem bench`", historyName, path)
-	}
 	return paths, nil
+}
+
+// roundsOf puts together what was found in one folder.
+func roundsOf(found []rejudged) (all []report.Round) {
+	last := ""
+	for _, f := range found {
+		if folder := filepath.Dir(filepath.Dir(f.History)); folder != last || len(all) == 0 {
+			all, last = append(all, report.Round{}), folder
+		}
+		round := &all[len(all)-1]
+		round.Stacks = append(round.Stacks, report.Stack{Stack: f.Stack, History: f.History, Figures: f.Figures, Check: f.Check})
+	}
+	return all
 }
 
 // asResults lets the histories be shown as a run's results are.
 func asResults(found []rejudged) *report.Results {
 	r := &report.Results{}
-	for _, f := range found {
-		r.Stacks = append(r.Stacks, report.Stack{Stack: f.Stack, History: f.History, Figures: f.Figures, Check: f.Check})
-	}
 	if len(found) == 0 {
 		return r
+	}
+	all := roundsOf(found)
+	if r.Stacks = all[0].Stacks; len(all) > 1 {
+		r.Rounds = all
 	}
 	for _, f := range found[0].Figures.Faults {
 		r.Settings.Plan.Steps = append(r.Settings.Plan.Steps, scenario.Step{Spec: fault.Spec{Kind: f.Name, Victim: f.Victim}})
@@ -116,5 +145,6 @@ func asResults(found []rejudged) *report.Results {
 			r.NotComparable = err.Error()
 		}
 	}
+	r.Contrasts = contrastsOf(r)
 	return r
 }

@@ -99,6 +99,21 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckOfRounds(t *testing.T) {
+	dir := t.TempDir()
+	for round, shows := range map[string]bool{"round-1": true, "round-2": false} {
+		saved(t, filepath.Join(dir, round, "sync"), "sync", true)
+		saved(t, filepath.Join(dir, round, "async"), "async", shows)
+	}
+	code, stdout, stderr := tandem(t, "check", dir)
+	require.Equal(t, exitInvalid, code, stderr)
+	for _, text := range []string{"async  VALID", "round 2", "1 lost in the store", "Over 2 rounds", "Not enough rounds"} {
+		require.Contains(t, stdout, text)
+	}
+	code, _, _ = tandem(t, "check", filepath.Join(dir, "round-1"))
+	require.Equal(t, exitOK, code)
+}
+
 func TestCheckJSON(t *testing.T) {
 	dir := t.TempDir()
 	saved(t, filepath.Join(dir, "sync"), "sync", true)

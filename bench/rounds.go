@@ -73,8 +73,10 @@ func (r *rounds) folder(n int) string {
 	if r.repeat == 1 {
 		return ""
 	}
-	return fmt.Sprintf("round-%d", n)
+	return roundName(n)
 }
+
+func roundName(n int) string { return fmt.Sprintf("round-%d", n) }
 
 // add adds a round to the results.
 func (r *rounds) add(round report.Round) {
