@@ -48,6 +48,9 @@ type ScheduleConfig struct {
 	Mix      []Share  // default DefaultMix
 	Clients  int      // sessions; default DefaultClients
 	Witness  float64  // share of the writes whose showing is to be witnessed, from 0 to 1
+	// After is the load before this one on the same stack, with those before it; nil for none. What it has deleted or ended is not
+	// touched again, and what it has created not created again. Its seed must be another one.
+	After *Schedule
 }
 
 // Planned is one operation of a schedule. What exists before the load is named by its index in the world, -1 for none: its
@@ -77,6 +80,15 @@ type Schedule struct {
 
 	seed  uint64
 	world string // hash
+
+	used used // by this load, and those before it
+}
+
+// used is what loads on one stack leave for none after them.
+type used struct {
+	deleted []int // posts of the world
+	ended   []int // subscriptions of the world
+	fresh   int   // followers and references
 }
 
 // NewSchedule makes the schedule of a seed. It is an error if the world is too small for it; the text says what to change.
@@ -95,6 +107,9 @@ func NewSchedule(cfg ScheduleConfig) (*Schedule, error) {
 		return nil, err
 	}
 	s := &Schedule{Rate: cfg.Rate, Length: cfg.Length, seed: cfg.Seed, world: cfg.World.Hash()}
+	if cfg.After != nil {
+		s.used = cfg.After.used
+	}
 	if s.Ops, err = drawOps(cfg, times); err != nil {
 		return nil, err
 	}
@@ -196,7 +211,7 @@ type aimer struct {
 	blocked  []bool
 	byPost   *rand.Zipf
 	byAuthor *rand.Zipf
-	fresh    int // followers and references used so far
+	used     used
 }
 
 // needs says for each operation how to fill it in.
@@ -230,6 +245,7 @@ func (s *Schedule) aim(w *World) error {
 			p.RequestID = requestID(ids)
 		}
 	}
+	s.used = a.used
 	return nil
 }
 
@@ -238,32 +254,34 @@ func newAimer(w *World, s *Schedule) (*aimer, error) {
 	for i := range s.Ops {
 		counts[s.Ops[i].Op]++
 	}
-	if n := counts[DeletePost]; n >= w.Size.Posts {
+	if n := counts[DeletePost] + len(s.used.deleted); n >= w.Size.Posts {
 		return nil, fmt.Errorf("the load deletes %d posts and the world has %d: make the world larger or the load shorter",
 			n, w.Size.Posts)
 	}
-	if n := counts[Unsubscribe]; n > w.Size.Subscriptions {
+	if n := counts[Unsubscribe] + len(s.used.ended); n > w.Size.Subscriptions {
 		return nil, fmt.Errorf("the load ends %d subscriptions and the world has %d: make the world larger or the load shorter",
 			n, w.Size.Subscriptions)
 	}
 	r := newRand(s.seed, streamTargets)
-	a := &aimer{world: w, r: r, blocked: exactly(r, counts[CreateComment], BlockedShare)}
+	a := &aimer{world: w, r: r, blocked: exactly(r, counts[CreateComment], BlockedShare), used: s.used}
 	a.reserve(newRand(s.seed, streamReserve), counts[DeletePost])
 	if len(a.comments) == 0 && counts[GetComment]+counts[GetVerdict] > 0 {
 		return nil, errors.New("the load reads comments and the world has none to read: make the world larger")
 	}
-	a.pairs = r.Perm(w.Size.Subscriptions)
+	a.pairs = without(r.Perm(w.Size.Subscriptions), s.used.ended)
+	a.used.ended = slices.Concat(s.used.ended, a.pairs[:counts[Unsubscribe]])
 	a.byPost = newZipf(r, zipfShiftPosts, len(a.posts))
 	a.byAuthor = newZipf(r, zipfShiftAuthors, w.Size.Authors)
 	return a, nil
 }
 
 // reserve sets n posts apart for deletion. Nothing else of the load touches them or their comments, so that no operation
-// fails because another was faster.
+// fails because another was faster; nor what loads before this one have deleted.
 func (a *aimer) reserve(r *rand.Rand, n int) {
-	a.reserved = r.Perm(a.world.Size.Posts)[:n]
+	a.reserved = without(r.Perm(a.world.Size.Posts), a.used.deleted)[:n]
+	a.used.deleted = slices.Concat(a.used.deleted, a.reserved)
 	apart := make([]bool, a.world.Size.Posts)
-	for _, post := range a.reserved {
+	for _, post := range a.used.deleted {
 		apart[post] = true
 	}
 	for _, post := range a.world.byRank {
@@ -276,6 +294,15 @@ func (a *aimer) reserve(r *rand.Rand, n int) {
 			a.comments = append(a.comments, i)
 		}
 	}
+}
+
+// without returns the numbers, all below their count, that are not among those left out, in their order.
+func without(numbers, out []int) []int {
+	left := make([]bool, len(numbers))
+	for _, n := range out {
+		left[n] = true
+	}
+	return slices.DeleteFunc(numbers, func(n int) bool { return left[n] })
 }
 
 func (a *aimer) post() int      { return a.posts[a.byPost.Uint64()] }
@@ -301,8 +328,8 @@ func (a *aimer) createComment(p *Planned) {
 }
 
 func (a *aimer) subscribe(p *Planned) {
-	p.Author, p.Follower = a.author(), a.world.freshFollower(a.fresh)
-	a.fresh++
+	p.Author, p.Follower = a.author(), a.world.freshFollower(a.used.fresh)
+	a.used.fresh++
 }
 
 func (a *aimer) unsubscribe(p *Planned) {
@@ -311,8 +338,8 @@ func (a *aimer) unsubscribe(p *Planned) {
 }
 
 func (a *aimer) freshRef() string {
-	a.fresh++
-	return a.world.freshRef(a.fresh)
+	a.used.fresh++
+	return a.world.freshRef(a.used.fresh)
 }
 
 // Hash is the SHA-256 of the world and of every operation with its intended time, in hex: two runs with the same hash did

@@ -336,3 +336,42 @@ func BenchmarkSchedule(b *testing.B) {
 		newTestSchedule(b, w, 7)
 	}
 }
+
+// TestALoadAfterAnother demands that nothing of a load fails, or has nothing to do, because of what loads before it did.
+func TestALoadAfterAnother(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	mix := []Share{{DeletePost, 2}, {Unsubscribe, 2}, {Subscribe, 1}, {CreatePost, 1}, {CreateComment, 1}, {GetPost, 2}, {GetComment, 1}}
+	deleted, once := map[int]bool{}, map[string]bool{}
+	var before *Schedule
+	for seed := range uint64(4) {
+		s := newSchedule(t, ScheduleConfig{World: w, Seed: seed, Rate: 1000, Length: time.Second, Mix: mix, After: before})
+		for _, p := range s.Ops {
+			if p.Post >= 0 {
+				require.False(t, deleted[p.Post], "%s of a post that an earlier load has deleted", p.Op)
+			}
+			if p.Comment >= 0 {
+				require.False(t, deleted[w.Comments[p.Comment].Post], "%s of a comment on such a post", p.Op)
+			}
+			for _, name := range []string{p.Ref, pairOf(p), p.RequestID} {
+				require.False(t, name != "" && once[name], "%s %s again", p.Op, name)
+				once[name] = true
+			}
+		}
+		for _, p := range s.Ops {
+			if p.Op == DeletePost {
+				deleted[p.Post] = true
+			}
+		}
+		before = s
+	}
+	require.NotEmpty(t, deleted)
+	_, err := NewSchedule(ScheduleConfig{World: w, Seed: 9, Rate: 1500, Length: time.Second, Mix: []Share{{DeletePost, 1}}, After: before})
+	require.ErrorContains(t, err, "make the world larger")
+}
+
+func pairOf(p Planned) string {
+	if p.Op == Subscribe || p.Op == Unsubscribe {
+		return p.Op + " " + p.Author + " " + p.Follower
+	}
+	return ""
+}
