@@ -23,7 +23,7 @@ func rich() *run {
 		read("GetPost", "p", 2).read("GetPostPage", "p", 1, by(1)).read("GetComment", "c", 2, withStatus(approved)).
 		post("q", noReply).post("r", failed).post("s").delete("s").missed(history.Post, "s").
 		told("p", 1, 2).toldOf(history.Comment, "c", 2).toldOf(history.Author, "ann", 1).logged().
-		record("PostUpdated", history.Post, "p", 2).record("Other", history.Post, "p", 0).lastRecord(unreadable)
+		record("PostUpdated", history.Post, "p", 2).record("Other", history.Post, "p", 0).lastRecord(garbled)
 	r.h.Generator = &history.Generator{CPU: time.Second, Wall: 10 * time.Second, Cores: 2}
 	return r
 }

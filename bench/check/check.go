@@ -125,7 +125,8 @@ type Figures struct {
 	// DeadLetters are records that a consumer put aside, once per consumer. That is what consumers promise to do with what can
 	// never be applied, and no violation; what is missing because of it is Lost.
 	DeadLetters Figure `json:"dead_letters"`
-	// PassedOver are records that cannot be read and that no consumer put aside. Ours.
+	// PassedOver are records that no consumer can apply, and that none put aside; and parts of the log that are not there any more.
+	// Ours.
 	PassedOver Figure `json:"passed_over"`
 
 	// NeverRead is what was acknowledged, or seen in one view, and looked at by nobody in a view (set-full: never-read). Nothing is
@@ -135,8 +136,8 @@ type Figures struct {
 
 // Sequence is what is wrong with the versions of aggregates, in the order in which they came.
 type Sequence struct {
-	// Reordered: an older version after a newer one. In the log also: another event with the same version, and one key in two
-	// partitions, which have no order.
+	// Reordered: an older version after a newer one. In the log also: another event with the same version, one key in two partitions,
+	// which have no order, and an event with the key of another thing.
 	Reordered Figure `json:"reordered"`
 	// Repeated: the same version again. In the log: the same event again (the same CloudEvents source and id), which at-least-once
 	// delivery allows; there it is no violation.

@@ -177,15 +177,17 @@ func proofs() map[string]proof {
 		"not_linearizable": {newRun().of("async").post("p").update("p").saw("p", 2, 0).read("GetPost", "p", 1, by(1)), Invalid,
 			newRun().of("async").post("p").update("p").saw("p", 2, 0).read("GetPost", "p", 2, by(1))},
 		"dead_letters": {newRun().logged().record("PostUpdated", post, "x", 3).lastRecord(deadLetter), Valid, newRun().logged()},
-		"passed_over": {newRun().logged().record("PostUpdated", post, "x", 3).lastRecord(unreadable), Invalid,
-			newRun().logged().record("PostUpdated", post, "x", 3).lastRecord(unreadable).record("PostUpdated", post, "x", 3).lastRecord(deadLetter)},
+		"passed_over": {newRun().logged().record("PostUpdated", post, "x", 3).lastRecord(garbled), Invalid,
+			newRun().logged().record("PostUpdated", post, "x", 3).lastRecord(garbled).record("PostUpdated", post, "x", 3).lastRecord(deadLetter)},
 		"never_read": {newRun().post("p"), Unknown, newRun().post("p").saw("p", 1, 0)},
 	}
 }
 
 func deadLetter(r *history.Record) { r.Topic, r.Reason = "blog.dead-letter", "it cannot be applied" }
 
-func unreadable(r *history.Record) { r.Version, r.Problem = 0, "not a PostUpdated" }
+func garbled(r *history.Record) {
+	r.Aggregate, r.ID, r.Version, r.Problem = "", "", 0, "not a PostUpdated"
+}
 
 // onlyReads is a sound run in which nobody writes.
 func onlyReads() *run {

@@ -42,7 +42,7 @@ func (j *judge) judgeOrders() {
 			reads[readOf(o)] = append(reads[readOf(o)], o)
 		}
 	}
-	left := time.Duration(allSearches)
+	left := allSearches
 	for _, t := range j.order {
 		if t.strange || t.create == nil || t.create.ID != t.id { // a copy has no operations of its own
 			continue

@@ -66,6 +66,9 @@ func (l *log) take(r *history.Record) {
 	} else if p != r.Partition && r.Key != "" {
 		l.figures.Log.Reordered.add(fmt.Sprintf("The records of %s stand in partitions %d and %d of %s.", subjectOf(r), p, r.Partition, r.Topic))
 	}
+	if r.ID != "" && r.Problem != "" {
+		l.figures.Log.Reordered.add(fmt.Sprintf("%s in %s stands where it has no order: %s.", eventName(r), place(r), strings.TrimSuffix(r.Problem, ".")))
+	}
 	if r.Version > 0 && r.ID != "" { // a verdict has no version
 		l.takeVersion(r)
 	}
@@ -178,11 +181,17 @@ func (j *judge) judgeDeadLetters() {
 		if r.EventID == "" {
 			aside = keys[r.Key]
 		}
-		if !isDead(r) && r.Problem != "" && !aside {
-			j.figures.PassedOver.add(fmt.Sprintf("The record in %s cannot be read (%s), and nobody put it aside.",
+		if !isDead(r) && unreadable(r) && !aside {
+			j.figures.PassedOver.add(fmt.Sprintf("In %s there is nothing to apply (%s), and nobody put it aside.",
 				place(r), strings.TrimSuffix(r.Problem, ".")))
 		}
 	}
+}
+
+// unreadable tells whether no consumer can apply a record. An event of a type that is not ours is passed over on purpose.
+func unreadable(r *history.Record) bool {
+	ours := r.EventType == "" || strings.HasPrefix(r.EventType, "event.v1.")
+	return r.Problem != "" && ours && (r.EventID == "" || r.EventType == "" || r.ID == "")
 }
 
 // eventName is the last part of an event's type, for example "PostCreated".

@@ -170,9 +170,12 @@ func TestLog(t *testing.T) {
 		{"decision_not_in_the_log", decided(2), "lost.log 1", Invalid},
 		{"verdicts_have_no_version", three().record("CommentModerated", history.Comment, "c", 0).record("CommentModerated", history.Comment, "c", 0).lastRecord(func(r *history.Record) { r.EventID = "another" }), "", Valid},
 		{"put_aside", three().record("PostUpdated", post, "p", 3).lastRecord(deadLetter), "dead 1", Valid},
-		{"unreadable_and_put_aside", three().record("Other", post, "p", 0).lastRecord(unreadable).record("Other", post, "p", 0).lastRecord(deadLetter), "dead 1", Valid},
-		{"unreadable_and_passed_over", three().record("Other", post, "p", 0).lastRecord(unreadable), "passed 1", Invalid},
-		{"without_an_id_and_put_aside", three().record("Other", post, "p", 0).lastRecord(unreadable).lastRecord(nameless).record("Other", post, "p", 0).lastRecord(deadLetter).lastRecord(nameless), "dead 1", Valid},
+		{"unreadable_and_put_aside", three().record("Other", post, "p", 0).lastRecord(garbled).record("Other", post, "p", 0).lastRecord(deadLetter), "dead 1", Valid},
+		{"of_another_type", three().record("Other", post, "p", 0).lastRecord(garbled).lastRecord(func(r *history.Record) { r.EventType = "com.example.Other" }), "", Valid},
+		{"with_the_key_of_another", three().record("PostUpdated", post, "p", 4).lastRecord(func(r *history.Record) { r.Key, r.Problem = "q", "its key is q" }), "log.reordered 1", Invalid},
+		{"the_broker_lost_records", three().record("", "", "", 0).lastRecord(nameless).lastRecord(func(r *history.Record) { r.EventType, r.Problem = "", "the broker lost records" }), "passed 1", Invalid},
+		{"unreadable_and_passed_over", three().record("Other", post, "p", 0).lastRecord(garbled), "passed 1", Invalid},
+		{"without_an_id_and_put_aside", three().record("Other", post, "p", 0).lastRecord(garbled).lastRecord(nameless).record("Other", post, "p", 0).lastRecord(deadLetter).lastRecord(nameless), "dead 1", Valid},
 	})
 }
 
