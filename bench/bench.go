@@ -96,23 +96,29 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 }
 
 func (b *bench) run(ctx context.Context) error {
-	experiment, err := scenario.New(b.plan)
+	results, dir, err := b.carryOut(ctx)
 	if err != nil {
-		return err
-	}
-	start := time.Now()
-	dir, err := newFolder(b.results, start.Format("20060102-150405")+"-"+b.name)
-	if err != nil {
-		return fmt.Errorf("make the folder of the results: %w; choose another with --results", err)
-	}
-	results := &report.Results{
-		Schema: report.Schema, Name: b.name, Start: start, Settings: b.settings(), Machine: report.ThisMachine(),
-	}
-	all := rounds{bench: b, experiment: experiment, results: results, dir: dir}
-	if err := all.run(ctx); err != nil {
 		return err
 	}
 	return b.tell(results, dir)
+}
+
+// carryOut runs the experiment in a new folder, and leaves everything there.
+func (b *bench) carryOut(ctx context.Context) (results *report.Results, dir string, err error) {
+	experiment, err := scenario.New(b.plan)
+	if err != nil {
+		return nil, "", err
+	}
+	start := time.Now()
+	dir, err = newFolder(b.results, start.Format("20060102-150405")+"-"+b.name)
+	if err != nil {
+		return nil, "", fmt.Errorf("make the folder of the results: %w; choose another with --results", err)
+	}
+	results = &report.Results{
+		Schema: report.Schema, Name: b.name, Start: start, Settings: b.settings(), Machine: report.ThisMachine(),
+	}
+	all := rounds{bench: b, experiment: experiment, results: results, dir: dir}
+	return results, dir, all.run(ctx)
 }
 
 // checkName refuses what cannot end the name of a folder.

@@ -14,16 +14,22 @@ import (
 
 // addSettings adds the flags that say how the services run, and fills cfg from them.
 func addSettings(cmd *cobra.Command, cfg *cluster.Config) {
+	addHow(cmd, cfg)
 	flags := cmd.Flags()
-	flags.StringVar(&cfg.BinDir, "bin", besideTandem(), "`folder` with the services that make build made")
-	flags.Lookup("bin").DefValue = "the folder of tandem itself"
-	flags.BoolVar(&cfg.FreePorts, "free-ports", false, "take any free ports instead of the usual ones")
 	flags.Var(newChoice(&cfg.SyncLevel, "deadline", "naive", "deadline", "retry", "budget", "breaker", "fallback"), "sync-level",
 		"how sync protects its calls: naive, deadline, retry, budget, breaker or fallback")
 	flags.Var(newChoice(&cfg.AsyncLevel, "dead-letter", "direct", "outbox", "idempotent", "dead-letter"), "async-level",
 		"how async protects its events: direct, outbox, idempotent or dead-letter")
 	flags.Var(newChoice(&cfg.Acks, "all", "none", "one", "all"), "acks",
 		"whose word async's publishers wait for: none, one or all brokers")
+}
+
+// addHow adds those that have nothing to do with protection.
+func addHow(cmd *cobra.Command, cfg *cluster.Config) {
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.BinDir, "bin", besideTandem(), "`folder` with the services that make build made")
+	flags.Lookup("bin").DefValue = "the folder of tandem itself"
+	flags.BoolVar(&cfg.FreePorts, "free-ports", false, "take any free ports instead of the usual ones")
 	flags.Var(newChoice(&cfg.DBSync, "normal", "normal", "full"), "db-sync",
 		"normal: commits survive a killed process; full: they survive a power cut too")
 	flags.IntVar(&cfg.Procs, "procs", 1, "GOMAXPROCS of every service; 0 leaves it alone")

@@ -95,6 +95,9 @@ func (e Expectation) Fault() int {
 	return e.fault + 1
 }
 
+// Figure is the name of the figure, for example "availability".
+func (e Expectation) Figure() string { return e.figure.name }
+
 // Operation is the RPC that the expectation is about; "" if it is about all.
 func (e Expectation) Operation() string { return e.op }
 

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tandem/bench/check"
+	"tandem/bench/expect"
+	"tandem/bench/report"
+	"tandem/bench/scenario"
+)
+
+func newScenario() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "scenario",
+		Short: "Lessons: one fault, both stacks, and whether what was expected came true",
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newScenarioList(), newScenarioShow(), newScenarioCheck(), newScenarioRun())
+	return cmd
+}
+
+func newScenarioList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the scenarios of the catalogue", Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range scenario.Names() {
+				s, err := scenario.Find(name)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%-18s %s\n", s.Name, s.Title)
+			}
+			return nil
+		},
+	}
+}
+
+func newScenarioShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Print a scenario's file, to read or to start another one from", Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, text, err := scenario.Source(args[0])
+			if err != nil {
+				return usageError(cmd, err)
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+}
+
+func newScenarioCheck() *cobra.Command {
+	return &cobra.Command{
+		Use: "check FILE…", Short: "Say what is wrong with scenario files, and run nothing", Args: arguments(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := findScenarios(args)
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), "nothing wrong")
+			}
+			return err
+		},
+	}
+}
+
+func newScenarioRun() *cobra.Command {
+	r := &scenarioRun{}
+	cmd := &cobra.Command{
+		Use:   "run NAME|FILE…",
+		Short: "Run scenarios on both stacks, and judge what was expected",
+		Long: "Run scenarios of the catalogue, or from files (names with a . or a /), on both stacks, once for each combination of the levels\n" +
+			"that a scenario names. `all` stands for the whole catalogue.\n\n" +
+			"Exit codes: 0 all that was expected came true, 1 error, 2 usage, 3 something did not, 4 a run does not allow a verdict.",
+		Example: "  tandem scenario run leaf-down\n  tandem scenario run all --seed 7",
+		Args:    arguments(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.bench.stacks, r.bench.stdout, r.bench.stderr = stacksOf(nil), io.Discard, cmd.ErrOrStderr()
+			found, err := findScenarios(args)
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			return r.run(cmd.Context(), found, cmd.OutOrStdout())
+		},
+	}
+	addHow(cmd, &r.bench.config)
+	cmd.Flags().Uint64Var(&r.seed, "seed", 0, "seed of everything that is left to chance; 0 for each scenario's own")
+	cmd.Flags().StringVar(&r.bench.results, "results", "results", "`folder` that gets a folder for each run")
+	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON to stdout instead of tables")
+	return cmd
+}
+
+// findScenarios reads all that is named before anything runs.
+func findScenarios(args []string) (found []*scenario.Scenario, err error) {
+	if slices.Equal(args, []string{"all"}) {
+		args = scenario.Names()
+	}
+	var errs []error
+	for _, arg := range args {
+		s, err := findScenario(arg)
+		errs, found = append(errs, err), append(found, s)
+	}
+	return found, errors.Join(errs...)
+}
+
+func findScenario(arg string) (*scenario.Scenario, error) {
+	if !strings.ContainsAny(arg, `./\`) {
+		return scenario.Find(arg)
+	}
+	text, err := os.ReadFile(arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the scenario: %w", err)
+	}
+	return scenario.Parse(arg, text)
+}
+
+// scenarioRun runs scenarios one after the other.
+type scenarioRun struct {
+	bench  bench
+	seed   uint64
+	asJSON bool
+}
+
+// judged is one stack's part of a run of a scenario, and what became of the expectations.
+type judged struct {
+	Scenario string           `json:"scenario"`
+	Variant  string           `json:"variant"`
+	Stack    string           `json:"stack"`
+	Folder   string           `json:"folder"`
+	Verdict  check.Verdict    `json:"verdict"`
+	Reasons  []string         `json:"reasons,omitempty"`
+	Outcomes []expect.Outcome `json:"outcomes"`
+}
+
+func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout io.Writer) error {
+	var done []judged
+	for _, s := range all {
+		for _, v := range s.Variants {
+			of, err := r.one(ctx, s, v)
+			if err != nil {
+				return fmt.Errorf("scenario %s (%s): %w", s.Name, v, err)
+			}
+			done = append(done, of...)
+			if !r.asJSON {
+				printJudged(stdout, s, of)
+			}
+		}
+	}
+	if r.asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(done); err != nil {
+			return err
+		}
+	} else {
+		printTally(stdout, done)
+	}
+	return tally(done)
+}
+
+// one runs a scenario in one variant.
+func (r *scenarioRun) one(ctx context.Context, s *scenario.Scenario, v scenario.Variant) ([]judged, error) {
+	b := r.bench
+	b.name, b.plan, b.repeat = s.Name, s.Plan, 1
+	b.config.SyncLevel, b.config.AsyncLevel, b.config.Acks = v.Sync, v.Async, v.Acks
+	if r.seed != 0 {
+		b.plan.Seed = r.seed
+	}
+	results, dir, err := b.carryOut(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []judged
+	for _, stack := range results.Stacks {
+		all = append(all, judge(s, v, stack, dir))
+	}
+	return all, nil
+}
+
+func judge(s *scenario.Scenario, v scenario.Variant, stack report.Stack, dir string) judged {
+	j := judged{
+		Scenario: s.Name, Variant: v.String(), Stack: stack.Stack, Folder: dir, Verdict: stack.Check.Verdict, Reasons: stack.Check.Reasons,
+	}
+	for _, e := range s.Expected(stack.Stack, v) {
+		j.Outcomes = append(j.Outcomes, e.Judge(expect.Run{Figures: stack.Figures, Check: stack.Check}))
+	}
+	return j
+}
+
+// cameTrue tells whether all that was expected of a run came true.
+func (j judged) cameTrue() bool {
+	return !slices.ContainsFunc(j.Outcomes, func(o expect.Outcome) bool { return !o.Holds })
+}
+
+func printJudged(w io.Writer, s *scenario.Scenario, all []judged) {
+	fmt.Fprintf(w, "%s: %s\n  %s\n  %s\n", s.Name, s.Title, s.Question, all[0].Variant)
+	for _, j := range all {
+		for _, o := range j.Outcomes {
+			fmt.Fprintf(w, "    %s  %-5s  %-60s  %s\n", mark(o.Holds), j.Stack, o.Expectation.Text, said(o))
+		}
+		if j.Verdict == check.Unknown {
+			for _, reason := range j.Reasons {
+				fmt.Fprintf(w, "           %-5s  %s\n", j.Stack, reason)
+			}
+		}
+	}
+	fmt.Fprintf(w, "  %s\n\n", strings.TrimSpace(s.Lesson))
+}
+
+func mark(holds bool) string {
+	if holds {
+		return "ok "
+	}
+	return "NOT"
+}
+
+func said(o expect.Outcome) string {
+	if o.Problem != "" {
+		return "(" + o.Problem + ")"
+	}
+	return o.Measured
+}
+
+func printTally(w io.Writer, all []judged) {
+	fmt.Fprintf(w, "%-18s %-42s %-6s %-8s %s\n", "scenario", "at", "stack", "verdict", "expectations")
+	for _, j := range all {
+		held := 0
+		for _, o := range j.Outcomes {
+			if o.Holds {
+				held++
+			}
+		}
+		fmt.Fprintf(w, "%-18s %-42s %-6s %-8s %d of %d came true\n", j.Scenario, j.Variant, j.Stack, j.Verdict, held, len(j.Outcomes))
+	}
+}
+
+// tally is the exit code: a run without a verdict proves nothing, whatever else came true.
+func tally(all []judged) error {
+	failed, unknown := 0, 0
+	for _, j := range all {
+		if j.Verdict == check.Unknown {
+			unknown++
+		} else if !j.cameTrue() {
+			failed++
+		}
+	}
+	switch {
+	case failed > 0:
+		return &exitError{exitInvalid, fmt.Errorf("%d of %d runs went otherwise than expected: see the lines marked NOT", failed, len(all))}
+	case unknown > 0:
+		return &exitError{exitUnknown, fmt.Errorf("%d of %d runs do not allow a verdict: run them again on a quiet machine", unknown, len(all))}
+	}
+	return nil
+}

@@ -1,0 +1,334 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"tandem/bench/cluster"
+	"tandem/bench/expect"
+	"tandem/bench/fault"
+	"tandem/bench/load"
+)
+
+// Scenario is an experiment that teaches something, and what is expected of it.
+type Scenario struct {
+	Name     string // for the command line: lower case and hyphens
+	Title    string
+	Question string // what a class is asked before the run
+	Lesson   string // what it has seen after it
+	Plan     Plan
+	Variants []Variant // at least one
+
+	expected map[string][]expect.Expectation // by "sync", "async" or "<stack> at <level>", of async also "async at <acks>"
+}
+
+// Variant is the protection that the stacks run with.
+type Variant struct {
+	Sync  string // level
+	Async string // level
+	Acks  string
+}
+
+// String names the variant, for a table.
+func (v Variant) String() string {
+	return fmt.Sprintf("sync %s, async %s, acks %s", v.Sync, v.Async, v.Acks)
+}
+
+// level is that of one stack.
+func (v Variant) level(stack string) string {
+	if stack == cluster.Sync {
+		return v.Sync
+	}
+	return v.Async
+}
+
+// Expected returns what is expected of a stack in a variant. Unless something else is expected of its verdict, that must be valid.
+func (s *Scenario) Expected(stack string, v Variant) []expect.Expectation {
+	all := append(slices.Clone(s.expected[stack]), s.expected[stack+" at "+v.level(stack)]...)
+	if stack == cluster.Async {
+		all = append(all, s.expected[stack+" at "+v.Acks]...)
+	}
+	if slices.ContainsFunc(all, func(e expect.Expectation) bool { return e.Figure() == "verdict" }) {
+		return all
+	}
+	valid, _ := expect.Parse("verdict = valid") // it is one, as a test shows
+	return append(all, valid)
+}
+
+// file is a scenario as it is written.
+type file struct {
+	Name     string `yaml:"name"`
+	Title    string `yaml:"title"`
+	Question string `yaml:"question"`
+	Lesson   string `yaml:"lesson"`
+	Load     struct {
+		Seed     uint64        `yaml:"seed"`
+		Rate     float64       `yaml:"rate"` // operations per second
+		Clients  int           `yaml:"clients"`
+		Deadline time.Duration `yaml:"deadline"`
+		Steady   time.Duration `yaml:"steady"` // before the first step
+		World    struct {
+			Posts         int `yaml:"posts"`
+			Comments      int `yaml:"comments"`
+			Authors       int `yaml:"authors"`
+			Subscriptions int `yaml:"subscriptions"`
+		} `yaml:"world"`
+	} `yaml:"load"`
+	Levels struct {
+		Sync  words `yaml:"sync"`
+		Async words `yaml:"async"`
+		Acks  words `yaml:"acks"`
+	} `yaml:"levels"`
+	Steps []struct {
+		Fault  fault.Spec    `yaml:"fault"`
+		Before time.Duration `yaml:"before"`
+		For    time.Duration `yaml:"for"`
+		After  time.Duration `yaml:"after"`
+	} `yaml:"steps"`
+	Expect map[string][]string `yaml:"expect"`
+}
+
+// words is one word or several: several make a variant each.
+type words []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (w *words) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*w = words{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(w))
+}
+
+// largest is how many bytes a scenario may have.
+const largest = 64 << 10
+
+// Parse reads a scenario. path names it in errors, which say in which line something is wrong. Unknown keys are errors.
+func Parse(path string, text []byte) (*Scenario, error) {
+	if len(text) > largest {
+		return nil, fmt.Errorf("%s: %d bytes are no scenario: use at most %d", path, len(text), largest)
+	}
+	f := defaults()
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(f); err != nil {
+		return nil, located(path, err)
+	}
+	if err := dec.Decode(new(file)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: more than one document: put each scenario into a file of its own", path)
+	}
+	r := &reader{path: path, file: f}
+	if err := yaml.Unmarshal(text, &r.root); err != nil {
+		return nil, located(path, err)
+	}
+	return r.scenario()
+}
+
+// defaults are small, so that a lesson is over soon.
+func defaults() *file {
+	f := &file{}
+	f.Load.Seed, f.Load.Rate, f.Load.Clients = 1, 300, load.DefaultClients
+	f.Load.Deadline, f.Load.Steady = time.Second, 4*time.Second
+	w := &f.Load.World
+	w.Posts, w.Comments, w.Authors, w.Subscriptions = 1000, 2000, 100, 1000
+	f.Levels.Sync, f.Levels.Async, f.Levels.Acks = words{"deadline"}, words{"dead-letter"}, words{"all"}
+	return f
+}
+
+var (
+	unknownKey = regexp.MustCompile(`line (\d+): field (\S+) not found in type \S+`)
+	inLine     = regexp.MustCompile(`line (\d+): `)
+)
+
+// located turns what the YAML library says into path:line: what is wrong.
+func located(path string, err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text = strings.TrimPrefix(text, "unmarshal errors:\n")
+	var lines []string
+	for line := range strings.Lines(text) {
+		line = unknownKey.ReplaceAllString(strings.TrimSpace(line), "line $1: unknown key $2: see `tandem scenario show leaf-down` for those there are")
+		if m := inLine.FindStringSubmatch(line); m != nil {
+			line = fmt.Sprintf("%s:%s: %s", path, m[1], strings.Replace(line, m[0], "", 1))
+		} else {
+			line = path + ": " + line
+		}
+		lines = append(lines, line)
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// reader makes a scenario of a file that has the right form.
+type reader struct {
+	path string
+	file *file
+	root yaml.Node
+	errs []error
+}
+
+// wrong notes what is wrong at a place in the file, given by keys and indices.
+func (r *reader) wrong(err error, at ...any) {
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("%s:%d: %w", r.path, lineOf(&r.root, at), err))
+	}
+}
+
+// lineOf is the line of what stands at a place, or of the last part of the way that is there.
+func lineOf(node *yaml.Node, at []any) int {
+	line := max(1, node.Line)
+	for _, step := range at {
+		if node = below(node, step); node == nil {
+			return line
+		}
+		line = node.Line
+	}
+	return line
+}
+
+func below(node *yaml.Node, step any) *yaml.Node {
+	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	switch step := step.(type) {
+	case int:
+		if node.Kind == yaml.SequenceNode && step < len(node.Content) {
+			return node.Content[step]
+		}
+	case string:
+		for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == step {
+				return node.Content[i+1]
+			}
+		}
+	}
+	return nil
+}
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9-]{1,40}$`)
+
+func (r *reader) scenario() (*Scenario, error) {
+	f := r.file
+	s := &Scenario{Name: f.Name, Title: f.Title, Question: f.Question, Lesson: f.Lesson, expected: map[string][]expect.Expectation{}}
+	if !nameForm.MatchString(f.Name) {
+		r.wrong(fmt.Errorf("name %q: use lower case letters, digits and hyphens", f.Name), "name")
+	}
+	for _, text := range []struct{ key, value string }{{"title", f.Title}, {"question", f.Question}, {"lesson", f.Lesson}} {
+		if strings.TrimSpace(text.value) == "" {
+			r.wrong(fmt.Errorf("%s is missing: say it in a sentence", text.key), text.key)
+		}
+	}
+	s.Plan = r.plan()
+	s.Variants = r.variants()
+	r.expectations(s)
+	if len(r.errs) > 0 {
+		return nil, errors.Join(r.errs...)
+	}
+	return s, nil
+}
+
+func (r *reader) plan() Plan {
+	l := r.file.Load
+	p := DefaultPlan()
+	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady
+	p.World = load.WorldSize{Posts: l.World.Posts, Comments: l.World.Comments, Authors: l.World.Authors, Subscriptions: l.World.Subscriptions}
+	p.Steps, p.Sample = nil, 100
+	r.wrong(p.Check(), "load")
+	if len(r.file.Steps) == 0 {
+		r.wrong(errors.New("no steps: a scenario without a fault shows nothing"), "steps")
+	}
+	for i, step := range r.file.Steps {
+		s := Step{Spec: step.Fault, Before: step.Before, For: step.For, After: step.After}
+		r.wrong(s.check(), "steps", i)
+		p.Steps = append(p.Steps, s)
+	}
+	if p.Length() > longestLoad {
+		r.wrong(fmt.Errorf("the load lasts %v: use at most %v", p.Length(), longestLoad), "steps")
+	}
+	return p
+}
+
+// longestLoad bounds a scenario: it is a lesson, and not a soak.
+const longestLoad = 5 * time.Minute
+
+// Levels are the protection levels of a stack, weakest first.
+func Levels(stack string) []string {
+	if stack == cluster.Sync {
+		return []string{"naive", "deadline", "retry", "budget", "breaker", "fallback"}
+	}
+	return []string{"direct", "outbox", "idempotent", "dead-letter"}
+}
+
+// Acks are whose word async's publishers can wait for.
+func Acks() []string { return []string{"none", "one", "all"} }
+
+// variants are all combinations of the levels.
+func (r *reader) variants() (all []Variant) {
+	l := r.file.Levels
+	for key, choice := range map[string]struct{ given, allowed []string }{
+		"sync": {l.Sync, Levels(cluster.Sync)}, "async": {l.Async, Levels(cluster.Async)}, "acks": {l.Acks, Acks()},
+	} {
+		if len(choice.given) == 0 {
+			r.wrong(fmt.Errorf("no level of %s: use one of %s", key, strings.Join(choice.allowed, ", ")), "levels", key)
+		}
+		for i, word := range choice.given {
+			if !slices.Contains(choice.allowed, word) {
+				r.wrong(fmt.Errorf("no level %q of %s: use one of %s", word, key, strings.Join(choice.allowed, ", ")), "levels", key, i)
+			}
+		}
+	}
+	for _, sync := range l.Sync {
+		for _, async := range l.Async {
+			for _, acks := range l.Acks {
+				all = append(all, Variant{Sync: sync, Async: async, Acks: acks})
+			}
+		}
+	}
+	return all
+}
+
+// expectations reads what is expected, by stack, or by stack and level.
+func (r *reader) expectations(s *Scenario) {
+	for key, lines := range r.file.Expect {
+		if !r.isSide(key) {
+			r.wrong(fmt.Errorf("expect %q: write sync, async, or one of them with a level of this scenario, for example %q", key, "sync at retry"),
+				"expect", key)
+		}
+		for i, line := range lines {
+			e, err := expect.Parse(line)
+			if err == nil && e.Fault() > len(r.file.Steps) {
+				err = fmt.Errorf("%q: the scenario has %s", line, counted(len(r.file.Steps), "step"))
+			}
+			r.wrong(err, "expect", key, i)
+			s.expected[key] = append(s.expected[key], e)
+		}
+	}
+	for _, stack := range []string{cluster.Sync, cluster.Async} {
+		if len(r.file.Expect[stack]) == 0 {
+			r.wrong(fmt.Errorf("nothing is expected of %s: write what you know will happen", stack), "expect")
+		}
+	}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// isSide tells whether a key of expect names a stack, alone or at a level that the scenario runs.
+func (r *reader) isSide(key string) bool {
+	stack, level, leveled := strings.Cut(key, " at ")
+	levels := map[string][]string{
+		cluster.Sync: r.file.Levels.Sync, cluster.Async: append(slices.Clone(r.file.Levels.Async), r.file.Levels.Acks...),
+	}[stack]
+	return levels != nil && (!leveled || slices.Contains(levels, level))
+}

@@ -1,0 +1,113 @@
+package scenario
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bench/cluster"
+)
+
+const good = `name: leaf-down
+title: A leaf is down
+question: What fails?
+lesson: Not much.
+load: {rate: 100, steady: 2s}
+levels:
+  sync: [naive, retry]
+  async: outbox
+steps:
+  - fault: {kind: kill, victim: moderation}
+    before: 1s
+    for: 2s
+    after: 3s
+expect:
+  sync:
+    - "during: availability of CreateComment = 0 %"
+  sync at retry:
+    - "recovery < 3 s"
+  async:
+    - "lost = 0"
+`
+
+func TestParse(t *testing.T) {
+	s, err := Parse("x.yaml", []byte(good))
+	require.NoError(t, err)
+	require.Equal(t, []Variant{{"naive", "outbox", "all"}, {"retry", "outbox", "all"}}, s.Variants)
+	require.Equal(t, []string{"moderation"}, s.Plan.Faults())
+	require.InDelta(t, 100, s.Plan.Rate, 0)
+	texts := func(stack string, v Variant) (texts []string) {
+		for _, e := range s.Expected(stack, v) {
+			texts = append(texts, e.Text)
+		}
+		return texts
+	}
+	require.Equal(t, []string{"during: availability of CreateComment = 0 %", "verdict = valid"}, texts(cluster.Sync, s.Variants[0]))
+	require.Equal(t, []string{"during: availability of CreateComment = 0 %", "recovery < 3 s", "verdict = valid"}, texts(cluster.Sync, s.Variants[1]))
+	require.Equal(t, []string{"lost = 0", "verdict = valid"}, texts(cluster.Async, s.Variants[0]))
+}
+
+func TestMistakesAreFoundByLine(t *testing.T) {
+	for name, tc := range map[string]struct{ from, to, want string }{
+		"typo":               {"question:", "qestion:", "x.yaml:3: unknown key qestion"},
+		"typo_in_fault":      {"victim: moderation", "victm: moderation", "x.yaml:10: unknown key victm"},
+		"not_yaml":           {"levels:", "levels: [", "x.yaml:"},
+		"negative_duration":  {"for: 2s", "for: -2s", "x.yaml:10: moderation, before 1s, for -2s"},
+		"no_duration":        {"for: 2s", "for: soon", "x.yaml:12: cannot unmarshal"},
+		"no_such_victim":     {"victim: moderation", "victim: likes", `x.yaml:10: no part "likes"`},
+		"no_such_kind":       {"kind: kill", "kind: tickle", `x.yaml:10: no fault "tickle"`},
+		"unknown_measure":    {"lost = 0", "luck = 0", `x.yaml:20: "luck = 0": no figure "luck"`},
+		"unknown_operation":  {"CreateComment", "CreateLike", `x.yaml:16: "during: availability of CreateLike = 0 %": no operation`},
+		"fault_that_is_none": {"recovery < 3 s", "during of fault 2: recovery < 3 s", "x.yaml:18: \"during of fault 2: recovery < 3 s\": the scenario has 1 step"},
+		"unknown_level":      {"sync: [naive, retry]", "sync: [naive, hope]", `x.yaml:7: no level "hope" of sync`},
+		"level_not_run":      {"sync at retry", "sync at budget", `x.yaml:18: expect "sync at budget"`},
+		"no_stack":           {"  async:\n    - \"lost", "  asink:\n    - \"lost", `expect "asink"`},
+		"bad_name":           {"name: leaf-down", "name: Leaf Down", "x.yaml:1: name"},
+		"no_lesson":          {"lesson: Not much.\n", "", "lesson is missing"},
+		"rate":               {"rate: 100", "rate: 0", "x.yaml:5: rate 0"},
+		"too_long":           {"after: 3s", "after: 3h", "use at most 5m"},
+		"two_documents":      {"expect:", "---\nexpect:", "more than one document"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Contains(t, good, tc.from)
+			_, err := Parse("x.yaml", []byte(strings.Replace(good, tc.from, tc.to, 1)))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// TestCatalogue: each scenario can be read, and its file says its name.
+func TestCatalogue(t *testing.T) {
+	require.NotEmpty(t, Names())
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			s, err := Find(name)
+			require.NoError(t, err)
+			require.Equal(t, name, s.Name)
+		})
+	}
+	_, err := Find("leaf-up")
+	require.ErrorContains(t, err, `no scenario "leaf-up": there are leaf-down`)
+}
+
+// FuzzParse: a scenario is a file that anybody may write.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	for _, name := range Names() {
+		_, text, err := Source(name)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Parse("x.yaml", text)
+		if err != nil {
+			return
+		}
+		require.NoError(t, s.Plan.Check())
+		require.NotEmpty(t, s.Variants)
+		for _, v := range s.Variants {
+			require.NotEmpty(t, s.Expected(cluster.Sync, v))
+		}
+	})
+}
