@@ -20,13 +20,13 @@ import (
 
 func TestBenchUsage(t *testing.T) {
 	for name, tc := range map[string]struct{ flag, value, says string }{
-		"unknown victim":     {"--kill", "posts,post", `no part "post" to kill: use posts, comments, moderation, subscriptions, query, broker`},
+		"unknown victim":     {"--kill", "posts,post", `no part "post": use posts, comments, moderation, subscriptions, query, broker`},
 		"no rate":            {"--rate", "0", "rate 0"},
 		"negative rate":      {"--rate", "-5", "rate -5"},
 		"negative deadline":  {"--deadline", "-1s", "deadline -1s"},
 		"negative steady":    {"--steady", "-1s", "steady -1s"},
 		"negative before":    {"--before", "-1s", "before -1s"},
-		"negative down":      {"--down", "-1s", "down -1s"},
+		"negative down":      {"--down", "-1s", "for -1s"},
 		"negative after":     {"--after", "-1s", "after -1s"},
 		"time without unit":  {"--down", "3", "missing unit"},
 		"name with a folder": {"--name", "a/b", `name "a/b"`},
