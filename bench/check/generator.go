@@ -39,8 +39,8 @@ func (j *judge) disturbances() []string {
 	add(j.latenessDoubt(load))
 	add(j.unsentDoubt(load))
 	if g := j.h.Generator; g != nil && g.Wall > 0 {
-		add(ownDoubt(g))
-		add(stolenDoubt(g))
+		add(GeneratorDoubt(g))
+		add(MachineDoubt(g))
 	}
 	return reasons
 }
@@ -100,7 +100,8 @@ func (j *judge) unsentDoubt(load []*history.Operation) string {
 		"and came too late to send %d of the load.", dropped, late)
 }
 
-func ownDoubt(g *history.Generator) string {
+// GeneratorDoubt is why the load generator itself may be what was measured, by the CPU that it used; empty if it used little enough.
+func GeneratorDoubt(g *history.Generator) string {
 	cores := float64(g.CPU) / float64(g.Wall)
 	most := max(mostOwnCores, mostOwnShare*float64(g.Cores))
 	if cores < most {
@@ -109,7 +110,8 @@ func ownDoubt(g *history.Generator) string {
 	return fmt.Sprintf("The load generator was the bottleneck: it used %.2f of the machine's %d cores, and %.2f is the most.", cores, g.Cores, most)
 }
 
-func stolenDoubt(g *history.Generator) string {
+// MachineDoubt is why other programs may have spoilt the figures; empty if they used little enough.
+func MachineDoubt(g *history.Generator) string {
 	share := float64(g.Stolen) / float64(g.Wall) / float64(max(1, g.Cores))
 	if share < mostStolenShare {
 		return ""

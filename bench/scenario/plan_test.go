@@ -88,3 +88,8 @@ func TestAWorldThatIsTooSmallIsRefused(t *testing.T) {
 	_, err := New(p)
 	require.Error(t, err)
 }
+
+func TestPerThousand(t *testing.T) {
+	require.Equal(t, 4*time.Second, perThousand(2*time.Second, 500))
+	require.Equal(t, time.Duration(0), perThousand(0, 0))
+}

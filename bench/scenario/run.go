@@ -100,8 +100,8 @@ type run struct {
 	ops  []*history.Operation // of all phases so far
 	cost Cost
 
-	before  spent   // the load
-	atStart traffic // of the load
+	before  testbed.Spent // the load
+	atStart traffic       // of the load
 	looks   atomic.Int64
 	witness *load.Witness
 	down    atomic.Pointer[string]
@@ -163,7 +163,7 @@ func (r *run) loadAndBreak(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	start := r.bed.Clock.Now() + runUp
-	r.before = r.spent()
+	r.before = r.bed.Spent()
 	faults := make(chan error, 1)
 	go func() {
 		err := r.breakEach(ctx, start)
@@ -189,7 +189,7 @@ func (r *run) loadAndBreak(ctx context.Context) (err error) {
 		return broken
 	}
 	if err == nil {
-		r.out.Generator(generator(r.before, r.spent()))
+		r.out.Generator(r.before.Generator(r.bed.Spent()))
 	}
 	return err
 }
@@ -211,9 +211,9 @@ func (r *run) passSteady(ctx context.Context, start time.Duration) error {
 	if err := r.waitUntil(ctx, start+r.Plan.steadyLength()); err != nil {
 		return err
 	}
-	after, operations := r.spent(), dueBefore(r.Schedule, r.Plan.steadyLength())
-	r.cost.CPUPerThousand = perThousand(after.stack-r.before.stack, operations)
-	r.cost.GeneratorCPU = perThousand(after.lab-r.before.lab, operations)
+	after, operations := r.bed.Spent(), dueBefore(r.Schedule, r.Plan.steadyLength())
+	r.cost.CPUPerThousand = perThousand(after.Stack-r.before.Stack, operations)
+	r.cost.GeneratorCPU = perThousand(after.Lab-r.before.Lab, operations)
 	r.costTraffic(ctx, operations)
 	return nil
 }
@@ -321,3 +321,6 @@ func (r *run) look(ctx context.Context) error {
 	}
 	return nil
 }
+
+// perThousand is a time per 1,000 operations of n.
+func perThousand(d time.Duration, n int) time.Duration { return d * 1000 / time.Duration(max(1, n)) }
