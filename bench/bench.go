@@ -18,6 +18,7 @@ import (
 	"tandem/bench/check"
 	"tandem/bench/cluster"
 	"tandem/bench/history"
+	"tandem/bench/load"
 	"tandem/bench/measure"
 	"tandem/bench/report"
 	"tandem/bench/scenario"
@@ -85,6 +86,14 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 	f := cmd.Flags()
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "seed of everything that is left to chance")
 	f.Float64Var(&p.Rate, "rate", p.Rate, "operations per second")
+	f.Var(newChoice((*string)(&p.Arrivals), string(p.Arrivals), string(load.Poisson), string(load.Constant)), "arrivals",
+		"how operations are spread over time: poisson or constant")
+	f.Float64Var(&p.Zipf, "zipf", p.Zipf, "how steep the popularity of posts and authors is; 0: all alike")
+	f.Func("mix", "`file` with the operations and their shares (YAML or JSON: a list of op and share)", func(path string) (err error) {
+		p.Mix, err = load.ReadMix(path)
+		return err
+	})
+	f.IntVar(&p.Retries, "retries", p.Retries, "how often a write that ends UNAVAILABLE is sent again, within its deadline")
 	f.IntVar(&p.Clients, "clients", p.Clients, "sessions that the operations are spread over")
 	f.Float64Var(&p.WitnessShare, "witness", p.WitnessShare, "share of the writes that are looked for on query's pages")
 	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")

@@ -25,6 +25,8 @@ type ClientConfig struct {
 	World     *World
 	Clock     Clock
 	Deadline  time.Duration // of each operation of the load, from its intended time
+	// Retries is how often a write of the load that ends UNAVAILABLE is sent again, as the same request, within its deadline.
+	Retries int
 	// OnSend hears of each operation of the load just before it is sent, from many goroutines; nil for none.
 	OnSend func(*history.Operation)
 }
@@ -98,8 +100,24 @@ func (c *Client) Do(ctx context.Context, p *Planned, due Due) *history.Operation
 	}
 	ctx, cancel := context.WithDeadline(ctx, c.cfg.Clock.At(deadline))
 	defer cancel()
-	_ = c.attempt(ctx, p, o) // the operation says it too
-	return o
+	for pause := firstRetry; ; pause = min(2*pause, longestRetry) {
+		_ = c.attempt(ctx, p, o) // the operation says it too
+		if !c.mayRetry(o) || o.Completed+pause >= deadline {
+			return o
+		}
+		sleep(ctx, pause)
+	}
+}
+
+// The pause before a write is sent again is doubled each time. It is short beside what a killed service needs to come back.
+const (
+	firstRetry   = 20 * time.Millisecond
+	longestRetry = 200 * time.Millisecond
+)
+
+// mayRetry tells whether an attempt may be followed by another: UNAVAILABLE says that the next may do better.
+func (c *Client) mayRetry(o *history.Operation) bool {
+	return o.IsWrite() && o.Code == codeUnavailable && o.Attempts <= c.cfg.Retries
 }
 
 // Drop records an operation that the generator could not send.

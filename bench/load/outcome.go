@@ -12,7 +12,10 @@ import (
 // gRPC's.
 const CodeDropped = "DROPPED"
 
-const codeDeadlineExceeded = "DEADLINE_EXCEEDED"
+const (
+	codeDeadlineExceeded = "DEADLINE_EXCEEDED"
+	codeUnavailable      = "UNAVAILABLE"
+)
 
 // codeOf is the gRPC status code of a call's error as the specification writes it, for example "UNAVAILABLE".
 func codeOf(err error) string { return rpccode.Code(status.Code(err)).String() }

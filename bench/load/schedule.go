@@ -38,7 +38,26 @@ const (
 // DefaultClients is how many sessions the operations are spread over unless told otherwise.
 const DefaultClients = 64
 
-// ScheduleConfig says what a schedule is made from. Arrivals, Mix and Clients may be left empty for their defaults.
+// maxZipf bounds the exponent of popularity: with 10, the first of all gets one half of everything.
+const maxZipf = 10
+
+// CheckZipf returns what is wrong with an exponent of popularity, or nil.
+func CheckZipf(exponent float64) error {
+	if !(exponent >= 0 && exponent <= maxZipf) { // NaN too
+		return fmt.Errorf("zipf %v: use 0, for all alike, to %d", exponent, maxZipf)
+	}
+	return nil
+}
+
+// CheckArrivals returns what is wrong with arrivals, or nil.
+func CheckArrivals(a Arrivals) error {
+	if a != Poisson && a != Constant {
+		return fmt.Errorf("arrivals %q: use %s or %s", a, Poisson, Constant)
+	}
+	return nil
+}
+
+// ScheduleConfig says what a schedule is made from. Arrivals, Mix, Zipf and Clients may be left empty for their defaults.
 type ScheduleConfig struct {
 	World    *World
 	Seed     uint64
@@ -46,6 +65,7 @@ type ScheduleConfig struct {
 	Length   time.Duration
 	Arrivals Arrivals // default Poisson
 	Mix      []Share  // default DefaultMix
+	Zipf     *float64 // how steep the popularity of posts and authors is; nil for ZipfExponent, 0 for all alike
 	Clients  int      // sessions; default DefaultClients
 	Witness  float64  // share of the writes whose showing is to be witnessed, from 0 to 1
 	// After is the load before this one on the same stack, with those before it; nil for none. What it has deleted or ended is not
@@ -99,11 +119,14 @@ func NewSchedule(cfg ScheduleConfig) (*Schedule, error) {
 	if len(cfg.Mix) == 0 {
 		cfg.Mix = DefaultMix()
 	}
+	if cfg.Zipf == nil {
+		cfg.Zipf = new(ZipfExponent)
+	}
 	if cfg.Clients == 0 {
 		cfg.Clients = DefaultClients
 	}
 	times, err := arrivals(cfg)
-	if err != nil {
+	if err = errors.Join(err, CheckZipf(*cfg.Zipf)); err != nil {
 		return nil, err
 	}
 	s := &Schedule{Rate: cfg.Rate, Length: cfg.Length, seed: cfg.Seed, world: cfg.World.Hash()}
@@ -119,7 +142,7 @@ func NewSchedule(cfg ScheduleConfig) (*Schedule, error) {
 	if err := s.sample(cfg.Witness); err != nil {
 		return nil, err
 	}
-	return s, s.aim(cfg.World)
+	return s, s.aim(cfg.World, *cfg.Zipf)
 }
 
 // arrivals returns the intended times of the operations.
@@ -127,14 +150,12 @@ func arrivals(cfg ScheduleConfig) ([]time.Duration, error) {
 	if cfg.Rate <= 0 || cfg.Length <= 0 {
 		return nil, fmt.Errorf("rate %v/s for %v: both must be above 0", cfg.Rate, cfg.Length)
 	}
-	var gap func() float64 // in units of the mean gap
-	switch cfg.Arrivals {
-	case Poisson:
+	if err := CheckArrivals(cfg.Arrivals); err != nil {
+		return nil, err
+	}
+	gap := func() float64 { return 1 } // in units of the mean gap
+	if cfg.Arrivals == Poisson {
 		gap = newRand(cfg.Seed, streamArrivals).ExpFloat64
-	case Constant:
-		gap = func() float64 { return 1 }
-	default:
-		return nil, fmt.Errorf("arrivals %q: choose %s or %s", cfg.Arrivals, Poisson, Constant)
 	}
 	times := make([]time.Duration, 0, int(cfg.Rate*cfg.Length.Seconds()))
 	mean := float64(time.Second) / cfg.Rate
@@ -149,25 +170,18 @@ func arrivals(cfg ScheduleConfig) ([]time.Duration, error) {
 
 // drawOps gives each arrival an operation by the shares of the mix.
 func drawOps(cfg ScheduleConfig, times []time.Duration) ([]Planned, error) {
+	if err := CheckMix(cfg.Mix); err != nil {
+		return nil, err
+	}
 	bounds, total := make([]float64, len(cfg.Mix)), 0.0
 	for i, share := range cfg.Mix {
-		if _, known := needs()[share.Op]; !known || share.Share < 0 {
-			return nil, fmt.Errorf("mix: %q with share %v: name an RPC of the load, with a share of 0 or more", share.Op, share.Share)
-		}
 		total += share.Share
 		bounds[i] = total
-	}
-	if total == 0 {
-		return nil, errors.New("mix: all shares are 0: give at least one operation a share")
 	}
 	r := newRand(cfg.Seed, streamMix)
 	ops := make([]Planned, len(times))
 	for i, at := range times {
-		n, found := slices.BinarySearch(bounds, r.Float64()*total)
-		if found { // a bound itself belongs to the next share
-			n++
-		}
-		ops[i] = Planned{Index: int64(i), At: at, Op: cfg.Mix[n].Op, Post: -1, Comment: -1}
+		ops[i] = Planned{Index: int64(i), At: at, Op: cfg.Mix[drawFrom(r, bounds)].Op, Post: -1, Comment: -1}
 	}
 	return ops, nil
 }
@@ -209,8 +223,8 @@ type aimer struct {
 	reserved []int // for DeletePost, each once
 	pairs    []int // subscriptions for Unsubscribe, each once
 	blocked  []bool
-	byPost   *rand.Zipf
-	byAuthor *rand.Zipf
+	byPost   *zipf
+	byAuthor *zipf
 	used     used
 }
 
@@ -231,8 +245,8 @@ func needs() map[string]func(*aimer, *Planned) {
 }
 
 // aim fills in what each operation is about.
-func (s *Schedule) aim(w *World) error {
-	a, err := newAimer(w, s)
+func (s *Schedule) aim(w *World, steepness float64) error {
+	a, err := newAimer(w, s, steepness)
 	if err != nil {
 		return err
 	}
@@ -249,7 +263,7 @@ func (s *Schedule) aim(w *World) error {
 	return nil
 }
 
-func newAimer(w *World, s *Schedule) (*aimer, error) {
+func newAimer(w *World, s *Schedule, steepness float64) (*aimer, error) {
 	counts := map[string]int{}
 	for i := range s.Ops {
 		counts[s.Ops[i].Op]++
@@ -270,8 +284,8 @@ func newAimer(w *World, s *Schedule) (*aimer, error) {
 	}
 	a.pairs = without(r.Perm(w.Size.Subscriptions), s.used.ended)
 	a.used.ended = slices.Concat(s.used.ended, a.pairs[:counts[Unsubscribe]])
-	a.byPost = newZipf(r, zipfShiftPosts, len(a.posts))
-	a.byAuthor = newZipf(r, zipfShiftAuthors, w.Size.Authors)
+	a.byPost = newZipf(r, steepness, zipfShiftPosts, len(a.posts))
+	a.byAuthor = newZipf(r, steepness, zipfShiftAuthors, w.Size.Authors)
 	return a, nil
 }
 
@@ -305,8 +319,8 @@ func without(numbers, out []int) []int {
 	return slices.DeleteFunc(numbers, func(n int) bool { return left[n] })
 }
 
-func (a *aimer) post() int      { return a.posts[a.byPost.Uint64()] }
-func (a *aimer) author() string { return a.world.Authors[a.byAuthor.Uint64()] }
+func (a *aimer) post() int      { return a.posts[a.byPost.next()] }
+func (a *aimer) author() string { return a.world.Authors[a.byAuthor.next()] }
 
 func (a *aimer) createPost(p *Planned) {
 	p.Author, p.Ref = a.author(), a.freshRef()

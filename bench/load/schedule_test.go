@@ -246,6 +246,54 @@ func TestArrivalsHaveTheRate(t *testing.T) {
 	}
 }
 
+// TestPopularityFollowsZipf holds the draws against the law itself.
+func TestPopularityFollowsZipf(t *testing.T) {
+	const n, draws, shift = 50, 200_000, 5
+	for name, exponent := range map[string]float64{"uniform": 0, "ycsb": 0.99, "default": ZipfExponent, "steep": 3} {
+		t.Run(name, func(t *testing.T) {
+			z := newZipf(newRand(1, 2), exponent, shift, n)
+			counts, sum := make([]float64, n), 0.0
+			for range draws {
+				counts[z.next()]++
+			}
+			for k := range n {
+				sum += math.Pow(float64(k+shift), -exponent)
+			}
+			for k, got := range counts {
+				want := draws * math.Pow(float64(k+shift), -exponent) / sum
+				require.InDelta(t, want, got, 5*math.Sqrt(want)+1, k)
+			}
+		})
+	}
+}
+
+// TestZipfIsOfTheLoad: the steeper it is, the more reads the first post gets; the world stays the same.
+func TestZipfIsOfTheLoad(t *testing.T) {
+	w := newTestWorld(t, smallSize())
+	first := func(exponent float64) (n int) {
+		cfg := ScheduleConfig{World: w, Seed: 3, Rate: 500, Length: 20 * time.Second, Zipf: &exponent, Mix: []Share{{GetPost, 1}}}
+		for _, p := range newSchedule(t, cfg).Ops {
+			if p.Post == w.byRank[0] {
+				n++
+			}
+		}
+		return n
+	}
+	require.Less(t, first(0), 20)
+	require.Greater(t, first(ZipfExponent), 100)
+	require.Greater(t, first(3), 1000)
+}
+
+func TestDrawFromPassesOverEmptyShares(t *testing.T) {
+	counts := make([]int, 5)
+	r := newRand(1, 1)
+	for range 1000 {
+		counts[drawFrom(r, []float64{0, 1, 1, 3, 3})]++
+	}
+	require.Zero(t, counts[0]+counts[2]+counts[4], counts)
+	require.InDelta(t, 2, float64(counts[3])/float64(counts[1]), 0.5)
+}
+
 func TestReservedPostsAreTouchedByNothingElse(t *testing.T) {
 	w := newTestWorld(t, smallSize())
 	s := newTestSchedule(t, w, 3)
@@ -306,8 +354,10 @@ func TestScheduleIsRefused(t *testing.T) {
 		"no length":               {ScheduleConfig{Rate: 1}, "above 0"},
 		"unknown arrivals":        {ScheduleConfig{Rate: 1, Length: time.Second, Arrivals: "burst"}, "poisson or constant"},
 		"unknown operation":       {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{"Frob", 1}}}, "Frob"},
-		"no share":                {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{GetPost, 0}}}, "all shares are 0"},
+		"no share":                {ScheduleConfig{Rate: 1, Length: time.Second, Mix: []Share{{GetPost, 0}}}, "sum above 0"},
 		"no clients":              {ScheduleConfig{Rate: 1, Length: time.Second, Clients: -1}, "use at least 1"},
+		"zipf below 0":            {ScheduleConfig{Rate: 1, Length: time.Second, Zipf: new(-1.0)}, "zipf -1: use 0, for all alike, to 10"},
+		"zipf no number":          {ScheduleConfig{Rate: 1, Length: time.Second, Zipf: new(math.NaN())}, "zipf NaN"},
 		"more than all witnessed": {ScheduleConfig{Rate: 1, Length: time.Second, Witness: 1.5}, "use 0 to 1"},
 		"no number to witness":    {ScheduleConfig{Rate: 1, Length: time.Second, Witness: math.NaN()}, "use 0 to 1"},
 		"more deletes than posts": {ScheduleConfig{Rate: 100, Length: time.Second, Mix: []Share{{DeletePost, 1}}}, "deletes"},

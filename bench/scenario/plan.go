@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,8 +19,12 @@ type Plan struct {
 	Seed     uint64         `json:"seed"`
 	World    load.WorldSize `json:"world"`
 	Rate     float64        `json:"rate"`        // operations per second
+	Arrivals load.Arrivals  `json:"arrivals"`    // how operations are spread over time
+	Zipf     float64        `json:"zipf"`        // how steep the popularity of posts and authors is; 0: all alike
+	Mix      []load.Share   `json:"mix"`         // which operations, in which proportion
 	Clients  int            `json:"clients"`     // sessions that the operations are spread over
 	Deadline time.Duration  `json:"deadline_ns"` // of each operation, from its intended send time
+	Retries  int            `json:"retries"`     // how often a write that ends UNAVAILABLE is sent again, with the same request_id
 	Steady   time.Duration  `json:"steady_ns"`   // load without faults, at the beginning
 
 	// Steps are the faults, one after the other. A stack without the victim spends the time of a step unhurt.
@@ -34,7 +39,8 @@ type Plan struct {
 // DefaultPlan kills each part once, and fits into three minutes for both stacks together on two cores.
 func DefaultPlan() Plan {
 	return Plan{
-		Seed: 1, World: load.DefaultWorldSize(), Rate: 500, Clients: load.DefaultClients,
+		Seed: 1, World: load.DefaultWorldSize(), Rate: 500,
+		Arrivals: load.Poisson, Zipf: load.ZipfExponent, Mix: load.DefaultMix(), Clients: load.DefaultClients,
 		Deadline: time.Second, Steady: 10 * time.Second,
 		Steps:        Kills(DefaultSlot(), DefaultVictims()...),
 		WitnessShare: load.WitnessShare, Sample: 500,
@@ -121,8 +127,13 @@ func (p Plan) Check() error {
 		return fmt.Errorf("a share of %v of the writes to witness: use 0 to 1", p.WitnessShare)
 	case p.Deadline <= 0:
 		return fmt.Errorf("deadline %v: use a time above 0", p.Deadline)
+	case p.Retries < 0:
+		return fmt.Errorf("%d retries: use 0 for none, or more", p.Retries)
 	case p.Steady <= 0:
 		return fmt.Errorf("steady %v: use a time above 0, or there is nothing to compare with", p.Steady)
+	}
+	if err := errors.Join(load.CheckArrivals(p.Arrivals), load.CheckZipf(p.Zipf), load.CheckMix(p.Mix)); err != nil {
+		return err
 	}
 	for _, s := range p.Steps {
 		if err := s.check(); err != nil {
@@ -156,7 +167,8 @@ func New(p Plan) (*Experiment, error) {
 		return nil, err
 	}
 	schedule, err := load.NewSchedule(load.ScheduleConfig{
-		World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length(), Clients: p.Clients, Witness: p.WitnessShare,
+		World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length(),
+		Arrivals: p.Arrivals, Zipf: &p.Zipf, Mix: p.Mix, Clients: p.Clients, Witness: p.WitnessShare,
 	})
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ type Cost struct {
 	// GeneratorCPU is the CPU time of the laboratory itself over the same window, for each 1,000 operations intended in it.
 	GeneratorCPU time.Duration `json:"generator_cpu_per_thousand_ns"`
 	// RPCs and Messages are the calls that services answered and the records that reached the broker, for each operation of the
-	// steady window, users' calls included; 0 if that is not known.
+	// steady window, users' calls included; 0 if that is not known. For RPCs the reads of the witness are operations too.
 	RPCs     float64 `json:"rpcs_per_operation"`
 	Messages float64 `json:"messages_per_operation"`
 	// Preload is how long filling took, and DrainPreload how long until all of it showed on query's pages after that.
@@ -60,7 +60,7 @@ func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 	defer r.prepare().Close()
 	r.show(Progress{Stage: "start"})
 	r.bed, err = testbed.Start(ctx, testbed.Config{
-		Cluster: r.lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline,
+		Cluster: r.lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline, Retries: e.Plan.Retries,
 		OnSend: func(o *history.Operation) { r.out.Invoke(o) }, Log: lab.Log,
 	})
 	if err != nil {

@@ -22,6 +22,7 @@ type Config struct {
 	World    *load.World
 	Clock    load.Clock
 	Deadline time.Duration // of each operation of the load, from its intended send time
+	Retries  int           // of each write of the load that ends UNAVAILABLE, within its deadline
 	// OnSend hears of each operation of the load just before it is sent, from many goroutines; nil for none.
 	OnSend func(*history.Operation)
 	Log    *slog.Logger
@@ -51,7 +52,8 @@ func Start(ctx context.Context, cfg Config) (*Testbed, error) {
 		return nil, errors.Join(err, stack.Stop(context.WithoutCancel(ctx)))
 	}
 	client, err := load.NewClient(load.ClientConfig{
-		Addresses: addresses, World: cfg.World, Clock: cfg.Clock, Deadline: cfg.Deadline, OnSend: cfg.OnSend,
+		Addresses: addresses, World: cfg.World, Clock: cfg.Clock, Deadline: cfg.Deadline,
+		Retries: cfg.Retries, OnSend: cfg.OnSend,
 	})
 	if err != nil {
 		return nil, errors.Join(err, stack.Stop(context.WithoutCancel(ctx)))
