@@ -41,15 +41,16 @@ func (j *judge) judgeEffects() {
 	}
 }
 
-// lives cuts a list of effects where the read model was deleted.
+// lives cuts a list of effects where the read model was deleted: query goes on applying events while it is being stopped, and tells
+// the first of its new life after it was asked to start again.
 func (j *judge) lives(list []history.Effect) [][]history.Effect {
 	var lives [][]history.Effect
 	for _, f := range j.h.Faults {
-		if f.Name != rebuild || f.Absent {
+		if f.Name != rebuild || f.Absent || f.LiftAsked == 0 {
 			continue
 		}
 		n := 0
-		for n < len(list) && list[n].At < f.Asked {
+		for n < len(list) && list[n].At < f.LiftAsked {
 			n++
 		}
 		lives, list = append(lives, list[:n]), list[n:]

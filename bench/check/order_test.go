@@ -114,6 +114,7 @@ func TestEffects(t *testing.T) {
 		{"a_kill_excuses_no_other_order", three("async").told("p", 1, 3).killed("query").told("p", 2), "effects.reordered 1", Invalid},
 		{"comments_tell_of_comments", newRun().of("sync").comment("c", "p").sawComment("c", approved).toldOf(history.Comment, "c", 1).killed("comments"), "", Valid},
 		{"rebuilt", three("async").told("p", 1, 2, 3).fault(rebuild, "query").told("p", 1, 2, 3), "", Valid},
+		{"told_while_it_stops_to_be_rebuilt", three("async").told("p", 1, 2).stopping(3).told("p", 1, 2, 3), "", Valid},
 		{"rebuilt_out_of_order", three("async").told("p", 1, 2, 3).fault(rebuild, "query").told("p", 1, 3, 2), "effects.reordered 1", Invalid},
 	})
 }
@@ -133,6 +134,14 @@ func (r *run) fault(name, victim string) *run {
 	f := &r.h.Faults[0]
 	f.Name, f.Victim, f.Asked, f.InEffect, f.LiftAsked, f.Lifted = name, victim, r.now, r.now+1, r.now+2, r.now+3
 	r.now += time.Second
+	return r
+}
+
+// stopping puts a rebuild of query here that shows one more version of p before query has stopped.
+func (r *run) stopping(version int64) *run {
+	r.fault(rebuild, "query")
+	f := &r.h.Faults[0]
+	r.h.Effects = append(r.h.Effects, history.Effect{Aggregate: history.Post, ID: "p", Version: version, At: f.Asked})
 	return r
 }
 
