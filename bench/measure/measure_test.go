@@ -410,6 +410,17 @@ func TestAbsentFaultIsMarked(t *testing.T) {
 	require.Equal(t, Cell{Op: "GetPost", Availability: new(1.0), Samples: 19, Predicted: new(1.0)}, f.BlastRadius[0])
 }
 
+func TestFaultsThatTakeAPartDown(t *testing.T) {
+	for name, down := range map[string]bool{
+		"kill": true, "stop": true, "pause": true, "rebuild": true, "crash": true, "slow": false, "errors": false, "duplicate": false,
+	} {
+		r := newRun("sync").every100("GetPost", 1000, 11_000).kill("posts", 5000, 5100, 7000, 7100, 9000)
+		r.h.Faults[0].Name = name
+		require.Equal(t, down, Measure(r.h).Faults[0].BlastRadius[0].Predicted != nil, name)
+		require.Equal(t, down, newSubject(r.h).down("GetPost", 6*time.Second), name)
+	}
+}
+
 func TestGraph(t *testing.T) {
 	for _, tt := range []struct{ stack, level, op, want string }{
 		{"sync", "deadline", "CreateComment", "comments posts moderation"}, {"sync", "deadline", "DeletePost", "posts comments"},
