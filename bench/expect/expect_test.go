@@ -67,6 +67,21 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestMaxTTEOfWhatWasNeverSeen(t *testing.T) {
+	for text, holds := range map[string]bool{
+		"during of fault 2: max TTE < 4 s": false, "during of fault 2: max TTE = 3.1 s": false,
+		"during of fault 2: max TTE > 3 s": true, "during of fault 2: max TTE > 4 s": false,
+	} {
+		e, err := Parse(text)
+		require.NoError(t, err)
+		r := run()
+		r.Figures.Faults[1].TTEMissing = 2
+		o := e.Judge(r)
+		require.Equal(t, holds, o.Holds, text)
+		require.Equal(t, !holds, o.Problem == "the effects of 2 acknowledged writes were never seen", text)
+	}
+}
+
 // TestNothingToSay: what the run does not tell never holds.
 func TestNothingToSay(t *testing.T) {
 	for text, why := range map[string]string{

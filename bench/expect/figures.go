@@ -2,6 +2,7 @@ package expect
 
 import (
 	"fmt"
+	"strings"
 
 	"tandem/bench/check"
 	"tandem/bench/measure"
@@ -29,8 +30,7 @@ func figures() []figure {
 			func(f measure.Fault) (*float64, string) { return f.RecoveryMS, f.RecoveryProblem })},
 		{name: "drain", unit: millis, ofFault: true, value: ofFault("drain",
 			func(f measure.Fault) (*float64, string) { return f.DrainMS, f.DrainProblem })},
-		{name: "max TTE", unit: millis, ofFault: true, value: ofFault("time to effect",
-			func(f measure.Fault) (*float64, string) { return f.MaxTTEMS, "no effect was seen" })},
+		{name: "max TTE", unit: millis, ofFault: true, value: maxTTE},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
 	}
 	return append(append(all, steadyTimes()...), counts()...)
@@ -121,6 +121,20 @@ func ofFault(what string, of func(measure.Fault) (*float64, string)) func(Run, E
 		}
 		return 0, fmt.Errorf("the run has no %s", what)
 	}
+}
+
+// maxTTE is at least that of the effects that were seen. One that was never seen took longer, nobody knows how long: then only that it
+// is above a time can come true.
+func maxTTE(r Run, e Expectation) (float64, error) {
+	v, err := ofFault("time to effect", func(f measure.Fault) (*float64, string) { return f.MaxTTEMS, "no effect was seen" })(r, e)
+	if err != nil {
+		return 0, err
+	}
+	missing := r.Figures.Faults[e.fault].TTEMissing
+	if above := strings.HasPrefix(e.comparison, ">") && e.compare(v); missing > 0 && !above {
+		return 0, fmt.Errorf("the effects of %d acknowledged writes were never seen", missing)
+	}
+	return v, nil
 }
 
 // availabilityIn returns the availability in the window that an expectation is about.
