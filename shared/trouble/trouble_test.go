@@ -85,6 +85,16 @@ func TestFailingCalls(t *testing.T) {
 	}
 }
 
+// TestALostAnswerMayBeAnError: who lost it cannot know.
+func TestALostAnswerMayBeAnError(t *testing.T) {
+	tr := New()
+	inject(t, tr, failing(1, true))
+	_, err := tr.Calls(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: getPost}, func(context.Context, any) (any, error) {
+		return nil, problem.NewNotFound("post", "p")
+	})
+	require.Equal(t, problem.Unavailable, problem.KindOf(err))
+}
+
 func TestAShareOfCallsFails(t *testing.T) {
 	tr := New()
 	inject(t, tr, failing(0.3, false))
