@@ -97,6 +97,7 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 	f.IntVar(&p.Clients, "clients", p.Clients, "sessions that the operations are spread over")
 	f.Float64Var(&p.WitnessShare, "witness", p.WitnessShare, "share of the writes that are looked for on query's pages")
 	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")
+	f.DurationVar(&p.Delay, "delay", 0, "added between the load and every service, to check the laboratory itself; whole milliseconds")
 	f.DurationVar(&p.Steady, "steady", p.Steady, "load before the first kill")
 	f.IntVar(&p.World.Posts, "posts", p.World.Posts, "posts that exist before the load")
 	f.IntVar(&p.World.Comments, "comments", p.World.Comments, "comments that exist before the load")

@@ -37,6 +37,7 @@ func TestBenchUsage(t *testing.T) {
 		"negative retries":   {"--retries", "-1", "-1 retries"},
 		"name with a folder": {"--name", "a/b", `name "a/b"`},
 		"no name":            {"--name", "", `name ""`},
+		"delay too short":    {"--delay", "10us", "delay 10µs: use whole milliseconds"},
 		"no rounds":          {"--repeat", "0", "repeat 0: use 1 round or more"},
 	} {
 		t.Run(name, func(t *testing.T) {

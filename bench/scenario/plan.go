@@ -30,6 +30,10 @@ type Plan struct {
 	// Steps are the faults, one after the other. A stack without the victim spends the time of a step unhurt.
 	Steps []Step `json:"steps"`
 
+	// Delay is what each call of the load takes longer on its way from its user to a service, in whole milliseconds. It is for testing
+	// the laboratory: what it adds must be found again. 0 puts nothing in the way.
+	Delay time.Duration `json:"delay_ns,omitempty"`
+
 	// WitnessShare is the share of the load's writes to posts and comments, from 0 to 1, that are looked for on query's pages.
 	WitnessShare float64 `json:"witness_share"`
 	// Sample is how many posts of the preload are looked at in the end besides those that the load touched.
@@ -129,6 +133,8 @@ func (p Plan) Check() error {
 		return fmt.Errorf("deadline %v: use a time above 0", p.Deadline)
 	case p.Retries < 0:
 		return fmt.Errorf("%d retries: use 0 for none, or more", p.Retries)
+	case p.Delay < 0 || p.Delay%time.Millisecond != 0:
+		return fmt.Errorf("delay %v: use whole milliseconds, or 0 for none", p.Delay)
 	case p.Steady <= 0:
 		return fmt.Errorf("steady %v: use a time above 0, or there is nothing to compare with", p.Steady)
 	}

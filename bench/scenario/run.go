@@ -85,6 +85,9 @@ func (r *run) prepare() *wire.Net {
 		links = append(links, step.Links(r.lab.Cluster.Stack)...)
 		r.lab.Cluster.LabFaults = r.lab.Cluster.LabFaults || step.NeedsServices()
 	}
+	if r.Plan.Delay > 0 {
+		links = append(links, userLinks()...)
+	}
 	r.net = wire.New(links, nil)
 	r.lab.Cluster.Via = r.net.Via
 	return r.net
@@ -162,6 +165,9 @@ func (r *run) loadAndBreak(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if err := r.delayUsers(); err != nil {
+		return err
+	}
 	start := r.bed.Clock.Now() + runUp
 	r.before = r.bed.Spent()
 	faults := make(chan error, 1)
