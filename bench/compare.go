@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,7 +185,9 @@ func settingsOf(r *report.Results) (map[string]string, error) {
 		return nil, err
 	}
 	var tree map[string]any
-	if err := json.Unmarshal(text, &tree); err != nil {
+	numbers := json.NewDecoder(bytes.NewReader(text))
+	numbers.UseNumber() // as they stand in the file
+	if err := numbers.Decode(&tree); err != nil {
 		return nil, err
 	}
 	flat := map[string]string{}
@@ -235,7 +238,11 @@ func (s *side) headlines(stack string) (rounds [][]measure.Figure) {
 
 // qualify notes what a reader must know before believing a claim, and takes back those of runs without a verdict.
 func (c *comparison) qualify() {
-	for _, s := range []side{c.A, c.B} {
+	sides := []side{c.A}
+	if c.B.Folder != c.A.Folder {
+		sides = append(sides, c.B)
+	}
+	for _, s := range sides {
 		switch s.Verdict {
 		case check.Unknown:
 			unclaim(c.Contrasts)

@@ -89,6 +89,7 @@ func TestCompare(t *testing.T) {
 	slow, again := newMadeRun(), newMadeRun()
 	slow.seed, slow.slow, again.seed = 2, 20*time.Millisecond, 3
 	slow.results.Settings.SyncLevel, slow.results.Settings.Procs = "naive", 2
+	slow.results.Settings.Plan.Delay = 20 * time.Millisecond
 	slow.save(t, filepath.Join(dir, "2-slow"))
 	again.save(t, filepath.Join(dir, "3-again"))
 
@@ -102,6 +103,7 @@ func TestCompare(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	flat := strings.Join(strings.Fields(stdout), " ")
 	require.Contains(t, flat, "settings.sync_level differs: deadline and naive")
+	require.Contains(t, flat, "settings.plan.delay_ns differs: nothing and 20000000")
 	require.Contains(t, flat, "settings.procs differs: 1 and 2")
 	require.Contains(t, flat, "2 of 5 are claimed")
 	require.Contains(t, flat, "these two runs differ")

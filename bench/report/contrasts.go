@@ -64,7 +64,7 @@ func (c *Contrasts) Print(w io.Writer) error { return printParts(w, []string{c.t
 func (c *Contrasts) text() string {
 	t := &table{
 		title: c.Title, stacks: []string{c.A, c.B, c.B + " − " + c.A}, lead: []string{"", "", "claim"},
-		heads: []string{"median", "95 % interval"},
+		heads: []string{"value", "95 % interval"},
 	}
 	for _, row := range c.Rows {
 		t.add([]string{row.Figure, row.Unit, claimOf(row)}, append(append(estimated(row.A), estimated(row.B)...), estimated(row.Difference)...))
