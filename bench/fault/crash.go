@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"tandem/bench/cluster"
 	"tandem/shared/crash"
 )
 
@@ -20,7 +21,7 @@ func newCrash(e Env, s Spec) (Fault, error) {
 	}
 	folder := e.Stack.DataDir(s.Victim)
 	return newTimed(s.Kind, s.Victim, e.Now, deed{
-		absent: !e.Stack.Has(s.Victim),
+		absent: !e.Stack.Has(s.Victim) || !passes(e.Stack.Stack(), pass.Point),
 		do: func(ctx context.Context) error {
 			err := e.Stack.Provoke(ctx, s.Victim, func() error { return crash.Arm(folder, pass) })
 			if err == nil {
@@ -32,4 +33,17 @@ func newCrash(e Env, s Spec) (Fault, error) {
 		undo:   restart(e.Stack, s.Victim),
 		within: crashWithin,
 	}), nil
+}
+
+// passes tells whether the services of a stack can ever come to a crash point: sync has no relay and no consumers, and in async nobody
+// calls another service.
+func passes(stack string, point crash.Point) bool {
+	switch point {
+	case crash.RelayBeforePublish, crash.RelayAfterPublish, crash.RelayAfterSent,
+		crash.ConsumerBeforeCommit, crash.ConsumerBeforeOffset, crash.ConsumerAfterCommit:
+		return stack == cluster.Async
+	case crash.PeerAfterCall:
+		return stack == cluster.Sync
+	}
+	return true
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,7 +47,7 @@ func TestCrash(t *testing.T) {
 			defer func() { require.NoError(t, c.Stop(context.Background())) }()
 			p := &processes{}
 			f, err := fault.New(fault.Env{Stack: fragile{c, tc.dies}, Now: p.now},
-				fault.Spec{Kind: fault.Crash, Victim: "posts", Point: "relay-after-sent:2"})
+				fault.Spec{Kind: fault.Crash, Victim: "posts", Point: "request-after-commit:2"})
 			require.NoError(t, err)
 			require.Equal(t, tc.dies, f.Inject(t.Context()) == nil)
 			require.NoError(t, f.Lift(t.Context()))
@@ -55,5 +57,30 @@ func TestCrash(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, !tc.dies, crashed, "it is armed until it crashes, and no longer than the fault")
 		})
+	}
+}
+
+// ofStack is a stack of which only the name is asked.
+type ofStack struct {
+	unasked
+	stack string
+}
+
+type unasked = fault.Stack // by another name, because a field Stack would hide the method
+
+func (s ofStack) Stack() string         { return s.stack }
+func (s ofStack) Has(string) bool       { return true }
+func (s ofStack) DataDir(string) string { return "" }
+
+// TestCrashPointsOfTheOtherStack: a point that no service of a stack comes to is no fault of that stack.
+func TestCrashPointsOfTheOtherStack(t *testing.T) {
+	for point, where := range map[crash.Point]string{
+		crash.RequestAfterCommit: "sync async", crash.RelayAfterPublish: "async", crash.ConsumerAfterCommit: "async", crash.PeerAfterCall: "sync",
+	} {
+		for _, stack := range []string{cluster.Sync, cluster.Async} {
+			f, err := fault.New(fault.Env{Stack: ofStack{stack: stack}}, fault.Spec{Kind: fault.Crash, Victim: "posts", Point: string(point)})
+			require.NoError(t, err)
+			require.Equal(t, !slices.Contains(strings.Fields(where), stack), f.Record().Absent, "%s in %s", point, stack)
+		}
 	}
 }
