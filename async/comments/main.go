@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"tandem/async/internal/bus"
+	"tandem/async/internal/position"
 	blogv1 "tandem/proto/blog/v1"
 	"tandem/shared/service"
 	"tandem/shared/store"
@@ -35,7 +36,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		log: log, patience: *patience,
 	}
 	comments.listen()
-	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(comments.bus.Interceptor()))
+	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(position.Tell, comments.bus.Interceptor()))
 	if err != nil {
 		return err
 	}

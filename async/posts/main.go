@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"tandem/async/internal/bus"
+	"tandem/async/internal/position"
 	blogv1 "tandem/proto/blog/v1"
 	"tandem/shared/service"
 	"tandem/shared/store"
@@ -28,7 +29,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer service.Close(log, "database", db)
 	posts := &server{db: db, bus: events.New(bus.Config{Service: "posts", Topic: bus.Posts, DB: db, Log: log, Trouble: flags.Trouble()})}
-	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(posts.bus.Interceptor()))
+	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(position.Tell, posts.bus.Interceptor()))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"tandem/async/internal/bus"
+	"tandem/async/internal/position"
 	blogv1 "tandem/proto/blog/v1"
 	eventv1 "tandem/proto/event/v1"
 	labv1 "tandem/proto/lab/v1"
@@ -107,4 +108,18 @@ func countSubscriber(tx *store.Tx, author string, version, n int64) error {
 	}
 	tx.Effect(labv1.Aggregate_AGGREGATE_AUTHOR, author, version)
 	return nil
+}
+
+// applied tells whether the read model has come to a position. A post that is deleted has left every version of it behind.
+func (s *server) applied(ctx context.Context, p position.Position) (there bool, err error) {
+	look := map[labv1.Aggregate]string{
+		labv1.Aggregate_AGGREGATE_POST: `SELECT EXISTS (SELECT 1 FROM posts WHERE id = ?1 AND version >= ?2)
+			OR EXISTS (SELECT 1 FROM comment_counts WHERE post_id = ?1 AND closed = 1)`,
+		labv1.Aggregate_AGGREGATE_COMMENT: `SELECT EXISTS (SELECT 1 FROM comments WHERE id = ?1 AND version >= ?2)`,
+		labv1.Aggregate_AGGREGATE_AUTHOR:  `SELECT EXISTS (SELECT 1 FROM authors WHERE author = ?1 AND version >= ?2)`,
+	}[p.Aggregate]
+	if err := store.QueryRow(ctx, s.db, look, p.ID, p.Version).Scan(&there); err != nil {
+		return false, fmt.Errorf("look for %s: %w", p, err)
+	}
+	return there, nil
 }

@@ -6,8 +6,12 @@ import (
 	"context"
 	"io"
 
+	"google.golang.org/grpc"
+
 	"tandem/async/internal/bus"
+	"tandem/async/internal/position"
 	blogv1 "tandem/proto/blog/v1"
+	labv1 "tandem/proto/lab/v1"
 	"tandem/shared/effect"
 	"tandem/shared/service"
 	"tandem/shared/store"
@@ -22,15 +26,19 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	effects := effect.NewLog()
-	db, err := flags.OpenStore(ctx, effects.Append, store.PostsSchema, store.ShownCommentsSchema, store.AuthorsSchema, bus.Schema)
+	effects, readers := effect.NewLog(), position.NewReaders()
+	onCommit := func(changed []*labv1.Effect) {
+		effects.Append(changed)
+		readers.Wake(changed)
+	}
+	db, err := flags.OpenStore(ctx, onCommit, store.PostsSchema, store.ShownCommentsSchema, store.AuthorsSchema, bus.Schema)
 	if err != nil {
 		return err
 	}
 	defer service.Close(log, "database", db)
 	query := &server{db: db, bus: events.New(bus.Config{Service: "query", DB: db, Log: log, Trouble: flags.Trouble()})}
 	query.listen()
-	srv, err := service.NewServer(flags, log)
+	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(readers.Wait(query.applied)))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"tandem/async/internal/bus"
+	"tandem/async/internal/position"
 	blogv1 "tandem/proto/blog/v1"
 	"tandem/shared/service"
 	"tandem/shared/store"
@@ -30,7 +31,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	subscriptions := &server{
 		db: db, bus: events.New(bus.Config{Service: "subscriptions", Topic: bus.Subscriptions, DB: db, Log: log, Trouble: flags.Trouble()}),
 	}
-	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(subscriptions.bus.Interceptor()))
+	srv, err := service.NewServer(flags, log, grpc.ChainUnaryInterceptor(position.Tell, subscriptions.bus.Interceptor()))
 	if err != nil {
 		return err
 	}
