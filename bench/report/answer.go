@@ -160,24 +160,15 @@ func commentNumber(s *Stack) numberValue {
 }
 
 func waitNumber(s *Stack) numberValue {
-	var longest *measure.Fault
-	more := ""
-	for i := range s.Figures.Faults {
-		f := &s.Figures.Faults[i]
-		if f.Absent {
-			continue
-		}
-		if f.TTEMissing > 0 {
-			more = "> "
-		}
-		if f.MaxTTEMS != nil && (longest == nil || *f.MaxTTEMS > *longest.MaxTTEMS) {
-			longest = f
-		}
-	}
-	if longest == nil {
+	f, missing := latestFault(s)
+	if f == nil {
 		return numberValue{Text: none, Note: "no effect was seen"}
 	}
-	return numberValue{Text: more + span(longest.MaxTTEMS), Note: during(faultName(longest))}
+	more := ""
+	if missing {
+		more = "> "
+	}
+	return numberValue{Text: more + span(f.MaxTTEMS), Note: during(faultName(f))}
 }
 
 // lossNumber counts in all rounds: what one of them lost must not hide behind the first.

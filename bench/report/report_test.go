@@ -235,3 +235,17 @@ func TestReadRefuses(t *testing.T) {
 func TestWriteIntoNowhere(t *testing.T) {
 	require.Error(t, someResults().Write(filepath.Join(t.TempDir(), "missing")))
 }
+
+// TestFaultsOfAnyKindAreNamed: not every fault takes a part down, and not every one has a victim.
+func TestFaultsOfAnyKindAreNamed(t *testing.T) {
+	r := someResults()
+	f := r.Stacks[0].Figures.Faults[0]
+	f.Name, f.Victim = "rolling restart", ""
+	s := Stack{Figures: measure.Report{Faults: []measure.Fault{f}}}
+	require.Equal(t, "3.21s (rolling restart)", latest(&s))
+	require.Contains(t, brokenLine(&f, &f, "slow posts"), "slow posts: ")
+	require.Contains(t, brokenLine(nil, &f, "broker"), "sync has no such part")
+	unseen := f
+	unseen.BlastRadius = nil
+	require.Empty(t, brokenLine(&unseen, &f, "posts"), "sync has the part: its fault was not seen")
+}

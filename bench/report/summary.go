@@ -46,15 +46,16 @@ func (r *Results) stack(name string) *Stack {
 	return nil
 }
 
-// brokenLine says how many operations stopped working while a part was down.
-func brokenLine(sync, async *measure.Fault, victim string) string {
+// brokenLine says how many operations stopped working during a fault. sync is nil if it has no part for it.
+func brokenLine(sync, async *measure.Fault, fault string) string {
 	s, of := broken(sync)
 	a, ofAsync := broken(async)
+	when := during(fault) + ":"
 	switch {
 	case of > 0 && ofAsync > 0:
-		return fmt.Sprintf("%-19s %2d of %d operations stop in sync, %2d of %d in async.", victim+" down:", s, of, a, ofAsync)
-	case ofAsync > 0:
-		return fmt.Sprintf("%-19s %2d of %d operations stop in async; sync has no such part.", victim+" down:", a, ofAsync)
+		return fmt.Sprintf("%-19s %2d of %d operations stop in sync, %2d of %d in async.", when, s, of, a, ofAsync)
+	case ofAsync > 0 && sync == nil:
+		return fmt.Sprintf("%-19s %2d of %d operations stop in async; sync has no such part.", when, a, ofAsync)
 	}
 	return ""
 }
@@ -106,21 +107,32 @@ func latestLine(sync, async *Stack) string {
 	return fmt.Sprintf("Longest until an accepted write shows while a part is down: %s in sync, %s in async.", s, a)
 }
 
-// latest is the longest time to effect of what was accepted while a part was down, and which; "" if no effect was seen.
+// latest is the longest time to effect of what was accepted during a fault, and which; "" if no effect was seen.
 func latest(s *Stack) string {
-	longest, victim, more := 0.0, "", ""
-	for _, f := range s.Figures.Faults {
-		if f.TTEMissing > 0 && !f.Absent {
-			more = "more than "
-		}
-		if f.MaxTTEMS != nil && !f.Absent && *f.MaxTTEMS > longest {
-			longest, victim = *f.MaxTTEMS, f.Victim
-		}
-	}
-	if victim == "" {
+	f, missing := latestFault(s)
+	if f == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s%s (%s)", more, span(&longest), victim)
+	more := ""
+	if missing {
+		more = "more than "
+	}
+	return fmt.Sprintf("%s%s (%s)", more, span(f.MaxTTEMS), faultName(f))
+}
+
+// latestFault is the fault with the longest time to effect, nil if no effect was seen; missing tells whether one of any fault was not.
+func latestFault(s *Stack) (longest *measure.Fault, missing bool) {
+	for i := range s.Figures.Faults {
+		f := &s.Figures.Faults[i]
+		if f.Absent {
+			continue
+		}
+		missing = missing || f.TTEMissing > 0
+		if f.MaxTTEMS != nil && (longest == nil || *f.MaxTTEMS > *longest.MaxTTEMS) {
+			longest = f
+		}
+	}
+	return longest, missing
 }
 
 // lossLine says what became of the acknowledged writes, unless any round is not valid.
