@@ -38,11 +38,20 @@ func (j *judge) disturbances() []string {
 	add(j.timerDoubt(load))
 	add(j.latenessDoubt(load))
 	add(j.unsentDoubt(load))
-	if g := j.h.Generator; g != nil && g.Wall > 0 {
+	switch g := j.h.Generator; {
+	case g != nil && g.Wall > 0:
 		add(GeneratorDoubt(g))
 		add(MachineDoubt(g))
+	case ofLaboratory(load):
+		add("What the load generator and other programs used of the machine was not noted.")
 	}
 	return reasons
+}
+
+// ofLaboratory tells whether a load was sent by the laboratory's own generator, which notes when it woke up. Its runs tell
+// everything that a history can; what a history made in another way does not tell is no doubt.
+func ofLaboratory(load []*history.Operation) bool {
+	return slices.ContainsFunc(load, func(o *history.Operation) bool { return o.Woken > 0 })
 }
 
 // p99 is over the operations of the steady window that have such a time; 0 if they are too few.

@@ -223,6 +223,7 @@ func TestTextsAndLists(t *testing.T) {
 // slowly makes all operations of a run wake up and be sent so late.
 func slowly(woken, sent time.Duration) func(*history.History) {
 	return func(h *history.History) {
+		h.Generator = &history.Generator{CPU: time.Second, Wall: 10 * time.Second, Cores: 2}
 		for i, o := range h.Operations {
 			if i%50 == 0 { // 2 % of them
 				o.Woken, o.Sent = o.Intended+woken, o.Intended+sent
@@ -265,7 +266,8 @@ func TestDisturbances(t *testing.T) {
 		{"generator_takes_a_core_of_many", used(history.Generator{CPU: 9 * time.Second, Wall: 10 * time.Second, Cores: 16}), ""},
 		{"generator_takes_half_of_many", used(history.Generator{CPU: 75 * time.Second, Wall: 10 * time.Second, Cores: 16}), "The load generator was the bottleneck: it used 7.50 of the machine's 16 cores"},
 		{"others_take_a_quarter", used(history.Generator{CPU: time.Second, Wall: 10 * time.Second, Cores: 2, Stolen: 5 * time.Second}), "Other programs used 25 % of the machine's 2 cores"},
-		{"nothing_known", used(history.Generator{}), ""},
+		{"nothing_known_of_another_generator", used(history.Generator{}), ""},
+		{"nothing_known", func(h *history.History) { slowly(ms, ms)(h); h.Generator = nil }, "What the load generator and other programs used of the machine was not noted."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRun()
@@ -286,6 +288,16 @@ func TestDisturbances(t *testing.T) {
 			require.Contains(t, result.Reasons[0], tt.want)
 			requireSentences(t, result)
 		})
+	}
+}
+
+// TestTheLogMustBeRead: a run of the laboratory on a stack with a broker tells what is in its log.
+func TestTheLogMustBeRead(t *testing.T) {
+	for name, want := range map[string]int{"sync": 0, async: 1} {
+		r := newRun().of(name)
+		slowly(0, 0)(r.h)
+		require.Len(t, Check(r.h).Reasons, want)
+		require.Empty(t, Check(r.logged().h).Reasons)
 	}
 }
 

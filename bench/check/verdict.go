@@ -72,6 +72,9 @@ func (j *judge) doubts() []string {
 	if n := j.figures.NeverRead; n.Count > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d were not looked at after the drain. %s", n.Count, n.Examples[0]))
 	}
+	if j.h.Header.Stack == async && len(j.h.Records) == 0 && j.figures.Acknowledged.Count > 0 && ofLaboratory(j.h.Load()) {
+		reasons = append(reasons, "The log of the broker was not read: nothing is known of what was lost or doubled there.")
+	}
 	if n := j.unsearched; n.Count > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d orders were not found in time. %s", n.Count, n.Examples[0]))
 	}
