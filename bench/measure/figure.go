@@ -1,6 +1,9 @@
 package measure
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Figure is one headline figure of a run.
 type Figure struct {
@@ -19,8 +22,11 @@ func (r *Report) Figures() []Figure {
 	}
 	times := map[string]int{}
 	for _, f := range r.Faults {
-		times[f.Victim]++
-		all = append(all, f.figures(times[f.Victim])...)
+		name := strings.TrimSpace(f.Name + " " + f.Victim)
+		if times[name]++; times[name] > 1 {
+			name = fmt.Sprintf("%s (%d)", name, times[name])
+		}
+		all = append(all, f.figures(name)...)
 	}
 	return all
 }
@@ -61,14 +67,10 @@ func (p *Percentiles) at(percent float64) *float64 {
 	return &p.P99
 }
 
-// figures are those of a fault that is the nth of its victim.
-func (f *Fault) figures(nth int) []Figure {
+// figures are those of a fault, which name tells from all others of the run.
+func (f *Fault) figures(name string) []Figure {
 	if f.Absent {
 		return nil
-	}
-	name := f.Name + " " + f.Victim
-	if nth > 1 {
-		name = fmt.Sprintf("%s (%d)", name, nth)
 	}
 	available, longest := f.Total.During.Share, f.MaxTTEMS
 	if available != nil {
