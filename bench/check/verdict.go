@@ -82,7 +82,10 @@ func (j *judge) doubts() []string {
 }
 
 func faultDoubts(f history.Fault) []string {
-	name := f.Name + " of " + f.Victim
+	name := f.Name
+	if f.Victim != "" { // a rolling restart has none
+		name += " of " + f.Victim
+	}
 	switch {
 	case f.Absent:
 		return nil
