@@ -76,8 +76,9 @@ func bash(ctx context.Context, dir, text string) *exec.Cmd {
 	return cmd
 }
 
-// noVerdict is what `make bench` says on a machine that was too busy for a verdict. That is an honest answer, not a broken README.
-const noVerdict = "this run does not allow a verdict"
+// noVerdict is in what `tandem bench` and `tandem scenario run` say on a machine that was too busy for a verdict. That is an honest
+// answer, not a broken README.
+const noVerdict = "not allow a verdict"
 
 func runBlock(t *testing.T, dir, text string) {
 	t.Helper()
