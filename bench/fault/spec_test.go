@@ -63,6 +63,13 @@ func TestFaultsThatMeanNothing(t *testing.T) {
 		"point_of_a_kill":  {fault.Spec{Kind: fault.Kill, Victim: "posts", Point: "relay-after-publish"}, "has none"},
 		"crash_of_broker":  {fault.Spec{Kind: fault.Crash, Victim: cluster.Broker, Point: "relay-after-publish"}, "has no crash points"},
 		"event_of_poison":  {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Event: "event.v1.PostUpdated"}, "has none"},
+		"code_of_a_kill":   {fault.Spec{Kind: fault.Kill, Victim: "posts", Code: "INTERNAL"}, "has none"},
+		"after_of_a_pause": {fault.Spec{Kind: fault.Pause, Victim: "posts", After: true}, "has none"},
+		"rate_of_a_reset":  {fault.Spec{Kind: fault.Reset, Victim: "posts", Rate: 9}, "has none"},
+		"count_of_a_stop":  {fault.Spec{Kind: fault.Stop, Victim: "posts", Count: 2}, "has none"},
+		"refusing_reset":   {fault.Spec{Kind: fault.Reset, Victim: "posts", Refuse: true}, "has none"},
+		"one_way_kill":     {fault.Spec{Kind: fault.Kill, Victim: "posts", Direction: wire.Requests}, "one way only"},
+		"one_way_refusal":  {fault.Spec{Kind: fault.Partition, Victim: "posts", Refuse: true, Direction: wire.Requests}, "one way only"},
 		"no_direction":     {fault.Spec{Kind: fault.Partition, Victim: "posts", Direction: "up"}, `direction "up"`},
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, tc.spec.Check(), tc.want) })
