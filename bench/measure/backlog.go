@@ -22,18 +22,14 @@ type wait struct{ from, to time.Duration }
 func (s *subject) backlog() []Backlog {
 	waits, end := s.waits()
 	steps := []Backlog{}
-	for at := s.start; at <= end; at += bucketLength {
-		steps = append(steps, Backlog{AtMS: ms(at)})
+	at := func(i int) time.Duration { return s.start + time.Duration(i)*bucketLength }
+	for i := 0; at(i) <= end; i++ {
+		steps = append(steps, Backlog{AtMS: ms(at(i))})
 	}
 	for _, w := range waits {
-		first := max(0, (w.from-s.start+bucketLength-1)/bucketLength)
-		for i := first; i < time.Duration(len(steps)); i++ {
-			at := s.start + i*bucketLength
-			if at >= w.to {
-				break
-			}
+		for i := max(0, int((w.from-s.start+bucketLength-1)/bucketLength)); i < len(steps) && at(i) < w.to; i++ {
 			steps[i].Waiting++
-			steps[i].OldestMS = max(steps[i].OldestMS, ms(at-w.from))
+			steps[i].OldestMS = max(steps[i].OldestMS, ms(at(i)-w.from))
 		}
 	}
 	return steps
