@@ -15,7 +15,8 @@ func (s *server) post(ctx context.Context, id string) (*blogv1.Post, error) {
 }
 
 func (s *server) listPosts(ctx context.Context, author string, page store.Page) (posts []*blogv1.Post, next string, err error) {
-	reply, err := peer.Call(ctx, s.posts, blogv1.PostsServiceClient.ListPosts, &blogv1.ListPostsRequest{Author: author, PageSize: page.Size, PageToken: page.Token})
+	reply, err := peer.Call(ctx, s.posts, blogv1.PostsServiceClient.ListPosts,
+		&blogv1.ListPostsRequest{Author: author, PageSize: page.Size, PageToken: page.Token})
 	return reply.GetPosts(), reply.GetNextPageToken(), problem.FromStatus("list posts", err)
 }
 
@@ -33,6 +34,7 @@ func (s *server) commentCount(ctx context.Context, postID string) (int64, error)
 }
 
 func (s *server) subscriberCount(ctx context.Context, author string) (int64, error) {
-	reply, err := peer.Call(ctx, s.subscriptions, blogv1.SubscriptionsServiceClient.GetSubscriberCount, &blogv1.GetSubscriberCountRequest{Author: author})
+	reply, err := peer.Call(ctx, s.subscriptions, blogv1.SubscriptionsServiceClient.GetSubscriberCount,
+		&blogv1.GetSubscriberCountRequest{Author: author})
 	return reply.GetSubscriberCount(), problem.FromStatus("count the subscribers", err)
 }

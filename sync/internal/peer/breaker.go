@@ -18,18 +18,18 @@ const (
 	// opensAt of the last window calls must fail for the breaker to open. It counts calls and not time, so that it opens after ten
 	// calls that fail, be it in 10 ms of load or by hand; half, so that a callee that fails now and then goes on being called.
 	opensAt, window = 10, 20
-	// probeAfter is how long an open breaker lets no call through, ± a fifth so that callers do not probe in step. Half of the longest
-	// pause between two attempts to connect: it is not the breaker that decides how soon a callee that is back is found.
+	// probeAfter is how long an open breaker lets no call through, ± a fifth so that callers do not probe in step. Half of the
+	// longest pause between two attempts to connect: it is not the breaker that decides how soon a callee that is back is found.
 	probeAfter  = 250 * time.Millisecond
 	probeJitter = 0.2
 	// probes calls must succeed for a half-open breaker to close, and no more are under way at once. One that fails opens it.
 	probes = 3
-	// fairChance is what a callee must have had to answer in before a deadline that ran out is held against it: the time that a user
-	// left may have been too short for anybody.
+	// fairChance is what a callee must have had to answer in before a deadline that ran out is held against it: the time that a
+	// user left may have been too short for anybody.
 	fairChance = 100 * time.Millisecond
 
-	// mostCalls are under way to one callee at once: more than a page of 100 entries needs, and few enough for a callee that hangs not
-	// to take its caller with it. One more call waits for up to mostWait.
+	// mostCalls are under way to one callee at once: more than a page of 100 entries needs, and few enough for a callee that hangs
+	// not to take its caller with it. One more call waits for up to mostWait.
 	mostCalls = 128
 	mostWait  = 100 * time.Millisecond
 )

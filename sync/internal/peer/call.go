@@ -21,7 +21,8 @@ type Callee[C any] struct {
 	guard  *guard // used from Breaker on
 }
 
-// Dial returns a callee by its name. It connects in the background, so that services can start in any order. The caller closes it.
+// Dial returns a callee by its name. It connects in the background, so that services can start in any order. The caller closes
+// it.
 func Dial[C any](f *Flags, log *slog.Logger, name string, client func(grpc.ClientConnInterface) C) (*Callee[C], error) {
 	conn, err := grpc.NewClient(f.addresses[name], append(service.DialOptions(), f.Level.retries()...)...)
 	if err != nil {
