@@ -68,8 +68,10 @@ func (r *Readers) Wait(applied Applied) grpc.UnaryServerInterceptor {
 		if err != nil {
 			return nil, err
 		}
+		patience := time.NewTimer(patienceOf(ctx)) // for all of them together
+		defer patience.Stop()
 		for _, p := range positions {
-			if err := r.wait(ctx, applied, p); err != nil {
+			if err := r.wait(ctx, applied, p, patience.C); err != nil {
 				return nil, err
 			}
 		}
@@ -95,12 +97,10 @@ func invalid(err error) error {
 	return problem.NewInvalid(problem.Field{Name: WaitFor, Description: err.Error()})
 }
 
-// wait returns nil once the read model has come to p, and Unavailable if it has not within the caller's deadline.
-func (r *Readers) wait(ctx context.Context, applied Applied, p Position) error {
+// wait returns nil once the read model has come to p, and Unavailable if it has not when patience is over.
+func (r *Readers) wait(ctx context.Context, applied Applied, p Position, patience <-chan time.Time) error {
 	wake := make(chan struct{}, 1)
 	defer r.register(thing{p.Aggregate, p.ID}, wake)() // before the first look, so that no change falls between the two
-	patience := time.NewTimer(patienceOf(ctx))
-	defer patience.Stop()
 	for {
 		there, err := applied(ctx, p)
 		if err != nil || there {
@@ -110,7 +110,7 @@ func (r *Readers) wait(ctx context.Context, applied Applied, p Position) error {
 		case <-wake:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-patience.C:
+		case <-patience:
 			return problem.New(problem.Unavailable, fmt.Sprintf(
 				"the read model has not come to %s yet: ask again, or without %s for what it has", p, WaitFor), nil)
 		}
