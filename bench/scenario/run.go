@@ -318,7 +318,11 @@ func (r *run) look(ctx context.Context) error {
 		}
 		settled := slices.Equal(finals, last)
 		last = finals
-		if settled || r.bed.Clock.Now() > deadline {
+		if settled {
+			break
+		}
+		if r.bed.Clock.Now() > deadline {
+			r.lab.Log.Warn("what is there has not settled: what was on its way may pass for lost", "within", settleWithin.String())
 			break
 		}
 	}
