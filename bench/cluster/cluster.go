@@ -79,11 +79,11 @@ type Config struct {
 }
 
 // Level is the protection level of the stack that runs; empty for its services' own default.
-func (c Config) Level() string {
-	if c.Stack == Sync {
-		return c.SyncLevel
+func (cfg Config) Level() string {
+	if cfg.Stack == Sync {
+		return cfg.SyncLevel
 	}
-	return c.AsyncLevel
+	return cfg.AsyncLevel
 }
 
 // Cluster is the running processes of one stack. Its methods may be called from several goroutines.

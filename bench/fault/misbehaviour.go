@@ -34,7 +34,7 @@ func newMisbehaviour(e Env, s Spec) Fault {
 }
 
 func (m *misbehaviour) begin(ctx context.Context) error {
-	return m.ask(ctx, func(conn *grpc.ClientConn) error {
+	return m.ask(func(conn *grpc.ClientConn) error {
 		if _, err := labv1.NewFaultsServiceClient(conn).Inject(ctx, m.request()); err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (m *misbehaviour) begin(ctx context.Context) error {
 }
 
 func (m *misbehaviour) end(ctx context.Context) error {
-	return m.ask(ctx, func(conn *grpc.ClientConn) error {
+	return m.ask(func(conn *grpc.ClientConn) error {
 		faults := labv1.NewFaultsServiceClient(conn)
 		if _, err := faults.Lift(ctx, &labv1.LiftRequest{}); err != nil {
 			return err
@@ -57,7 +57,7 @@ func (m *misbehaviour) end(ctx context.Context) error {
 }
 
 // ask connects to the service anew: a connection that a fault has broken must not delay the lift.
-func (m *misbehaviour) ask(ctx context.Context, do func(*grpc.ClientConn) error) error {
+func (m *misbehaviour) ask(do func(*grpc.ClientConn) error) error {
 	conn, err := grpc.NewClient(m.e.Stack.Address(m.s.Victim), service.DialOptions()...)
 	if err != nil {
 		return err

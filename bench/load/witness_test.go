@@ -248,7 +248,7 @@ func TestWitnessReadsNoFurtherThanItMust(t *testing.T) {
 	var reads atomic.Int64
 	x.f.set(func() {
 		x.f.hidden[o.ID] = true
-		x.f.before = func(rpc string) error { reads.Add(1); return nil }
+		x.f.before = func(string) error { reads.Add(1); return nil }
 	})
 	x.w.Watch(o)
 	x.w.Wait()
