@@ -86,23 +86,37 @@ func addPlan(cmd *cobra.Command, p *scenario.Plan) {
 	f := cmd.Flags()
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "seed of everything that is left to chance")
 	f.Float64Var(&p.Rate, "rate", p.Rate, "operations per second")
-	f.Var(newChoice((*string)(&p.Arrivals), string(p.Arrivals), string(load.Poisson), string(load.Constant)), "arrivals",
-		"how operations are spread over time: poisson or constant")
-	f.Float64Var(&p.Zipf, "zipf", p.Zipf, "how steep the popularity of posts and authors is; 0: all alike")
-	f.Func("mix", "`file` with the operations and their shares (YAML or JSON: a list of op and share)", func(path string) (err error) {
-		p.Mix, err = load.ReadMix(path)
-		return err
-	})
+	addWork(cmd, work{&p.Arrivals, &p.Zipf, &p.Mix, &p.World})
 	f.IntVar(&p.Retries, "retries", p.Retries, "how often a write that ends UNAVAILABLE is sent again, within its deadline")
 	f.IntVar(&p.Clients, "clients", p.Clients, "sessions that the operations are spread over")
 	f.Float64Var(&p.WitnessShare, "witness", p.WitnessShare, "share of the writes that are looked for on query's pages")
 	f.DurationVar(&p.Deadline, "deadline", p.Deadline, "of each operation, from its intended send time")
 	f.DurationVar(&p.Delay, "delay", 0, "added between the load and every service, to check the laboratory itself; whole milliseconds")
 	f.DurationVar(&p.Steady, "steady", p.Steady, "load before the first kill")
-	f.IntVar(&p.World.Posts, "posts", p.World.Posts, "posts that exist before the load")
-	f.IntVar(&p.World.Comments, "comments", p.World.Comments, "comments that exist before the load")
-	f.IntVar(&p.World.Authors, "authors", p.World.Authors, "authors that exist before the load")
-	f.IntVar(&p.World.Subscriptions, "subscriptions", p.World.Subscriptions, "subscriptions that exist before the load")
+}
+
+// work is what a load does, and to which world.
+type work struct {
+	arrivals *load.Arrivals
+	zipf     *float64
+	mix      *[]load.Share
+	world    *load.WorldSize
+}
+
+// addWork adds the flags that say what a load does.
+func addWork(cmd *cobra.Command, w work) {
+	f := cmd.Flags()
+	f.Var(newChoice((*string)(w.arrivals), string(*w.arrivals), string(load.Poisson), string(load.Constant)), "arrivals",
+		"how operations are spread over time: poisson or constant")
+	f.Float64Var(w.zipf, "zipf", *w.zipf, "how steep the popularity of posts and authors is; 0: all alike")
+	f.Func("mix", "`file` with the operations and their shares (YAML or JSON: a list of op and share)", func(path string) (err error) {
+		*w.mix, err = load.ReadMix(path)
+		return err
+	})
+	f.IntVar(&w.world.Posts, "posts", w.world.Posts, "posts that exist before the load")
+	f.IntVar(&w.world.Comments, "comments", w.world.Comments, "comments that exist before the load")
+	f.IntVar(&w.world.Authors, "authors", w.world.Authors, "authors that exist before the load")
+	f.IntVar(&w.world.Subscriptions, "subscriptions", w.world.Subscriptions, "subscriptions that exist before the load")
 }
 
 func (b *bench) run(ctx context.Context) error {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,3 +75,30 @@ func (c *choice) String() string { return *c.value }
 
 // Type implements pflag.Value.
 func (c *choice) Type() string { return "word" }
+
+// percent is the value of a flag that is given in percent and kept as a share.
+type percent struct{ share *float64 }
+
+func newPercent(share *float64) percent { return percent{share} }
+
+// Set implements pflag.Value.
+func (p percent) Set(s string) error {
+	v, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
+	if err != nil {
+		return errors.New("use a number, for example 99.9")
+	}
+	const places = 1e6 // what is meant exactly must not be missed by how floating point divides
+	*p.share = math.Round(v*places) / (100 * places)
+	return nil
+}
+
+// String implements pflag.Value.
+func (p percent) String() string {
+	if p.share == nil { // pflag asks a zero value what nothing looks like
+		return ""
+	}
+	return fmt.Sprintf("%g", 100**p.share)
+}
+
+// Type implements pflag.Value.
+func (p percent) Type() string { return "percent" }

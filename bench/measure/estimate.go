@@ -40,6 +40,15 @@ func estimate(values []*float64) Estimate {
 	return e
 }
 
+// Over is the estimate of a figure that is known in each of some rounds, which must not be none.
+func Over(values []float64) Estimate {
+	known := make([]*float64, len(values))
+	for i, v := range values {
+		known[i] = new(v)
+	}
+	return estimate(known)
+}
+
 func knownOf(values []*float64) []float64 {
 	var known []float64
 	for _, v := range values {

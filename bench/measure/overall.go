@@ -18,8 +18,8 @@ type Overall struct {
 	Answer   *Percentiles `json:"answer"`
 	FromSend *Percentiles `json:"from_send"`
 	// TTE is the time to effect of the acknowledged writes whose effect was seen; null without any.
-	TTE *Percentiles `json:"tte"`
-	Load Load `json:"load"` // how the generator kept its word
+	TTE  *Percentiles `json:"tte"`
+	Load Load         `json:"load"` // how the generator kept its word
 }
 
 // MeasureOverall computes the figures of the whole load of a history. It does not change it.
