@@ -14,9 +14,9 @@ const blockLength = time.Second
 
 // Blocks contrasts the percentiles of the steady windows of two runs of the same schedule, from one run each. Their intervals are
 // those of a bootstrap over blocks of 1 s of intended time (non-overlapping, Carlstein 1986), the same blocks of both runs,
-// expanded for few blocks as in Estimate. A claim needs LeastRounds blocks, and as many operations in both runs as the percentile needs to lie below
-// the largest of them with 95 % confidence. What it says is that the two runs differ: whether the machine or a setting made
-// them, only more rounds can tell.
+// expanded for few blocks as in Estimate. A claim needs LeastRounds blocks, and as many operations in both runs as the percentile
+// needs to lie below the largest of them with 95 % confidence. What it says is that the two runs differ: whether the machine or a
+// setting made them, only more rounds can tell.
 func Blocks(a, b *history.History) []Contrast {
 	inA, inB := newSubject(a), newSubject(b)
 	n := int(min(inA.steady.length(), inB.steady.length()) / blockLength)

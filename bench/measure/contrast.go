@@ -25,8 +25,8 @@ type Contrast struct {
 	B      Estimate `json:"b"`
 	// Difference is B − A. In a run with several rounds it is taken round by round.
 	Difference Estimate `json:"difference"`
-	// Claimed tells whether the interval of the difference leaves out 0, and a test that assumes no distribution says the same at
-	// 5 %. What is not claimed must not be said. Of figures that do not differ, up to one in 20 may be claimed by chance.
+	// Claimed tells whether the interval of the difference leaves out 0, and, over rounds, a test that assumes no distribution says
+	// the same at 5 %. (Over blocks the interval decides alone.) What is not claimed must not be said. Of figures that do not differ, up to one in 20 may be claimed by chance.
 	Claimed bool `json:"claimed"`
 	// LessIsBetter tells what the sign means.
 	LessIsBetter bool `json:"less_is_better"`
