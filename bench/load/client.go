@@ -7,10 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
 	"tandem/bench/history"
 	blogv1 "tandem/proto/blog/v1"
+	"tandem/shared/mutant"
 	"tandem/shared/service"
 )
 
@@ -106,6 +108,9 @@ func (c *Client) Do(ctx context.Context, p *Planned, due Due) *history.Operation
 			return o
 		}
 		sleep(ctx, pause)
+		if mutant.On(mutant.NewRequestID) {
+			p = as(p, uuid.NewString())
+		}
 	}
 }
 
@@ -114,6 +119,13 @@ const (
 	firstRetry   = 20 * time.Millisecond
 	longestRetry = 200 * time.Millisecond
 )
+
+// as returns the same operation as another request.
+func as(p *Planned, requestID string) *Planned {
+	other := *p
+	other.RequestID = requestID
+	return &other
+}
 
 // mayRetry tells whether an attempt may be followed by another: UNAVAILABLE says that the next may do better.
 func (c *Client) mayRetry(o *history.Operation) bool {

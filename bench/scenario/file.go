@@ -75,7 +75,8 @@ type file struct {
 		Rate     float64       `yaml:"rate"` // operations per second
 		Clients  int           `yaml:"clients"`
 		Deadline time.Duration `yaml:"deadline"`
-		Steady   time.Duration `yaml:"steady"` // before the first step
+		Retries  int           `yaml:"retries"` // of a write that ends UNAVAILABLE
+		Steady   time.Duration `yaml:"steady"`  // before the first step
 		World    struct {
 			Posts         int `yaml:"posts"`
 			Comments      int `yaml:"comments"`
@@ -237,7 +238,7 @@ func (r *reader) scenario() (*Scenario, error) {
 func (r *reader) plan() Plan {
 	l := r.file.Load
 	p := DefaultPlan()
-	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady
+	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady, p.Retries = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady, l.Retries
 	p.World = load.WorldSize{Posts: l.World.Posts, Comments: l.World.Comments, Authors: l.World.Authors, Subscriptions: l.World.Subscriptions}
 	p.Steps, p.Sample = nil, 100
 	r.wrong(p.Check(), "load")

@@ -22,6 +22,8 @@ type Lab struct {
 	History string         // path of the history to write
 	Log     *slog.Logger
 	Show    func(Progress) // nil for none; called from many goroutines
+	// Patience is how long the drain waits without progress; 0 for load.DrainTimeout.
+	Patience time.Duration
 }
 
 // Progress is how far a run is.
@@ -287,7 +289,7 @@ func (r *run) waitUntil(ctx context.Context, t time.Duration) error {
 func (r *run) drain(ctx context.Context) error {
 	r.show(Progress{Stage: "drain"})
 	drained := load.AwaitDrain(ctx, load.DrainConfig{
-		Client: r.bed.Client, Effects: r.bed.Effects, Operations: r.ops,
+		Client: r.bed.Client, Effects: r.bed.Effects, Operations: r.ops, Timeout: r.lab.Patience,
 		Progress: func(pending int) { r.show(Progress{Stage: "drain", Waiting: pending}) },
 	})
 	if err := ctx.Err(); err != nil {
