@@ -52,15 +52,19 @@ func buildAndRun(m *testing.M) (code int, err error) {
 // Measured on two cores: the tests take about 210 s with and 130 s without; the kill rounds write a third to a half less in
 // the same time. Only the rebuild of the read model is ten times as slow, and so has less to rebuild.
 func build(dir string) error {
+	if raceEnabled {
+		return buildServices(dir, "-race")
+	}
+	return buildServices(dir)
+}
+
+func buildServices(dir string, flags ...string) error {
 	var builds errgroup.Group
 	builds.SetLimit(2) // each uses several cores itself
 	for _, stack := range []string{"sync", "async"} {
 		for _, name := range partsOf(stack) {
 			builds.Go(func() error {
-				args := []string{"build", "-o", filepath.Join(dir, stack+"-"+name)}
-				if raceEnabled {
-					args = append(args, "-race")
-				}
+				args := append([]string{"build", "-o", filepath.Join(dir, stack+"-"+name)}, flags...)
 				out, err := exec.Command("go", append(args, "tandem/"+stack+"/"+name)...).CombinedOutput()
 				if err != nil {
 					return fmt.Errorf("build %s/%s: %w\n%s", stack, name, err, out)

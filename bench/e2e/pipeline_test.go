@@ -58,14 +58,20 @@ func TestPipelineCatchesBrokenStacks(t *testing.T) {
 // runPipeline runs an experiment and returns the history that it left on disk.
 func runPipeline(t *testing.T, plan scenario.Plan, config cluster.Config) *history.History {
 	t.Helper()
-	experiment, err := scenario.New(plan)
-	require.NoError(t, err)
 	config = complete(t, config)
 	config.Dir = t.ArtifactDir()
-	path := filepath.Join(config.Dir, "history.jsonl")
-	_, err = experiment.Run(t.Context(), scenario.Lab{Cluster: config, History: path, Log: quiet()})
+	return carryOut(t, plan, scenario.Lab{Cluster: config})
+}
+
+// carryOut is runPipeline in a laboratory that is complete but for its history and its log.
+func carryOut(t *testing.T, plan scenario.Plan, lab scenario.Lab) *history.History {
+	t.Helper()
+	experiment, err := scenario.New(plan)
 	require.NoError(t, err)
-	h, err := history.Read(path)
+	lab.History, lab.Log = filepath.Join(lab.Cluster.Dir, "history.jsonl"), quiet()
+	_, err = experiment.Run(t.Context(), lab)
+	require.NoError(t, err)
+	h, err := history.Read(lab.History)
 	require.NoError(t, err)
 	require.True(t, h.Complete)
 	return h
