@@ -56,6 +56,7 @@ diff: ## show a service of both stacks side by side (SVC=comments)
 lint: ## check style: gofmt, go vet, golangci-lint, buf
 	@unformatted=$$(gofmt -l bench shared sync async tools); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted" >&2; exit 1; }
 	go vet ./...
+	go vet -tags lab ./shared/crash ./shared/mutant
 	$(LINT) golangci-lint run ./...
 	$(TOOL) buf lint
 	sh tools/breaking.sh
