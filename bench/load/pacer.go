@@ -15,7 +15,7 @@ type Due struct {
 }
 
 // pace calls send(i) for each i at its moment, in order, until there are no more or ctx ends, and returns how many it sent.
-// It never sends early and does not spin. How late it sends is the timer error, which BenchmarkTimerError measures.
+// It never sends early and does not spin. How late it sends is the timer error, which BenchmarkFloorTimer measures.
 func pace(ctx context.Context, clock Clock, moment func(i int) (t time.Duration, ok bool), send func(i int, due Due)) int {
 	nap, done := newNap()
 	defer done()

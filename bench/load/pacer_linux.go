@@ -12,7 +12,7 @@ import (
 // newNap returns a sharp sleep. time.Sleep ends in an epoll_wait that counts in milliseconds, so it is 0.5 ms late at the
 // median; a timer that is a file descriptor wakes the same epoll_wait when it fires: 0.06 ms late. Sleeping in the kernel on
 // a thread of its own (clock_nanosleep) is as sharp and costs 1.6 times the CPU, because the runtime's monitor has to notice
-// each time that the thread is away. Measured with BenchmarkTimerError and BenchmarkGenerator at 500 operations a second.
+// each time that the thread is away. Measured with BenchmarkFloorTimer and BenchmarkGenerator at 500 operations a second.
 func newNap() (nap func(time.Duration), done func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {

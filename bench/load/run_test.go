@@ -337,7 +337,7 @@ func TestPacerIsNeverEarlyAndHardlyLate(t *testing.T) {
 	require.NoError(t, err)
 	late := lateness(ops)
 	require.GreaterOrEqual(t, late[0], time.Duration(0))
-	// Loose: the machine may be busy with other tests. BenchmarkTimerError tells the real figures.
+	// Loose: the machine may be busy with other tests. BenchmarkFloorTimer tells the real figures.
 	require.Less(t, late[len(late)/2], 5*time.Millisecond)
 }
 

@@ -72,7 +72,10 @@ type file struct {
 	Lesson   string `yaml:"lesson"`
 	Load     struct {
 		Seed     uint64        `yaml:"seed"`
-		Rate     float64       `yaml:"rate"` // operations per second
+		Rate     float64       `yaml:"rate"`     // operations per second
+		Arrivals load.Arrivals `yaml:"arrivals"` // poisson or constant
+		Zipf     float64       `yaml:"zipf"`     // how steep popularity is; 0: all alike
+		Mix      []load.Share  `yaml:"mix"`      // a list of op and share
 		Clients  int           `yaml:"clients"`
 		Deadline time.Duration `yaml:"deadline"`
 		Retries  int           `yaml:"retries"` // of a write that ends UNAVAILABLE
@@ -139,6 +142,7 @@ func defaults() *file {
 	f := &file{}
 	f.Load.Seed, f.Load.Rate, f.Load.Clients = 1, 300, load.DefaultClients
 	f.Load.Deadline, f.Load.Steady = time.Second, 4*time.Second
+	f.Load.Arrivals, f.Load.Zipf, f.Load.Mix = load.Poisson, load.ZipfExponent, load.DefaultMix()
 	w := &f.Load.World
 	w.Posts, w.Comments, w.Authors, w.Subscriptions = 1000, 2000, 100, 1000
 	f.Levels.Sync, f.Levels.Async, f.Levels.Acks = words{"deadline"}, words{"dead-letter"}, words{"all"}
@@ -238,7 +242,8 @@ func (r *reader) scenario() (*Scenario, error) {
 func (r *reader) plan() Plan {
 	l := r.file.Load
 	p := DefaultPlan()
-	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady, p.Retries = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady, l.Retries
+	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady
+	p.Arrivals, p.Zipf, p.Mix, p.Retries = l.Arrivals, l.Zipf, l.Mix, l.Retries
 	p.World = load.WorldSize{Posts: l.World.Posts, Comments: l.World.Comments, Authors: l.World.Authors, Subscriptions: l.World.Subscriptions}
 	p.Steps, p.Sample = nil, 100
 	r.wrong(p.Check(), "load")

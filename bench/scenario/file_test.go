@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/bench/cluster"
+	"tandem/bench/load"
 )
 
 const good = `name: leaf-down
@@ -49,6 +50,19 @@ func TestParse(t *testing.T) {
 	require.Equal(t, []string{"lost = 0", "verdict = valid"}, texts(cluster.Async, s.Variants[0]))
 }
 
+func TestLoadAsData(t *testing.T) {
+	own := "load: {rate: 100, steady: 2s, arrivals: constant, zipf: 0.99, retries: 2, mix: [{op: GetPost, share: 3}, {op: CreateComment, share: 1}]}"
+	s, err := Parse("x.yaml", []byte(strings.Replace(good, "load: {rate: 100, steady: 2s}", own, 1)))
+	require.NoError(t, err)
+	require.Equal(t, load.Constant, s.Plan.Arrivals)
+	require.InDelta(t, 0.99, s.Plan.Zipf, 0)
+	require.Equal(t, 2, s.Plan.Retries)
+	require.Equal(t, []load.Share{{Op: load.GetPost, Share: 3}, {Op: load.CreateComment, Share: 1}}, s.Plan.Mix)
+	s, err = Parse("x.yaml", []byte(good))
+	require.NoError(t, err)
+	require.Equal(t, DefaultPlan().Mix, s.Plan.Mix, "what is not said is as in tandem bench")
+}
+
 func TestMistakesAreFoundByLine(t *testing.T) {
 	for name, tc := range map[string]struct{ from, to, want string }{
 		"typo":               {"question:", "qestion:", "x.yaml:3: unknown key qestion"},
@@ -67,6 +81,11 @@ func TestMistakesAreFoundByLine(t *testing.T) {
 		"bad_name":           {"name: leaf-down", "name: Leaf Down", "x.yaml:1: name"},
 		"no_lesson":          {"lesson: Not much.\n", "", "lesson is missing"},
 		"rate":               {"rate: 100", "rate: 0", "x.yaml:5: rate 0"},
+		"unknown_arrivals":   {"rate: 100", "arrivals: burst", `x.yaml:5: arrivals "burst"`},
+		"zipf_below_0":       {"rate: 100", "zipf: -1", "x.yaml:5: zipf -1"},
+		"retries_below_0":    {"rate: 100", "retries: -1", "x.yaml:5: -1 retries"},
+		"unknown_in_mix":     {"rate: 100", "mix: [{op: Like, share: 1}]", `x.yaml:5: mix: unknown operation "Like"`},
+		"typo_in_mix":        {"rate: 100", "mix: [{op: GetPost, shar: 1}]", "x.yaml:5: unknown key shar"},
 		"too_long":           {"after: 3s", "after: 3h", "use at most 5m"},
 		"two_documents":      {"expect:", "---\nexpect:", "more than one document"},
 	} {
