@@ -27,7 +27,7 @@ func Links(stack string) (links []wire.Link) {
 // Links are the links of a stack that the fault hurts: the one that it names, or all to the part that it names. None if the stack has
 // no such link, or the fault is not one of the network.
 func (s Spec) Links(stack string) (hurt []wire.Link) {
-	if !s.ofNetwork() {
+	if !s.HurtsLinks() {
 		return nil
 	}
 	for _, link := range Links(stack) {

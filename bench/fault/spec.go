@@ -41,7 +41,7 @@ type Spec struct {
 	Victim string `json:"victim,omitempty" yaml:"victim"`
 
 	Delay     time.Duration  `json:"delay_ns,omitempty" yaml:"delay"`      // of slow, slow calls and slow events: 1 ms or more
-	Jitter    time.Duration  `json:"jitter_ns,omitempty" yaml:"jitter"`    // of the same: 0 to Delay
+	Jitter    time.Duration  `json:"jitter_ns,omitempty" yaml:"jitter"`    // of the same: 0 to half of Delay, so that a probe can tell
 	Share     float64        `json:"share,omitempty" yaml:"share"`         // of errors: of the calls, above 0 and up to 1
 	Code      string         `json:"code,omitempty" yaml:"code"`           // of errors: the gRPC status code; empty for UNAVAILABLE
 	After     bool           `json:"after,omitempty" yaml:"after"`         // of errors: the work is done and its answer lost
@@ -103,7 +103,7 @@ func (s Spec) checkVictim() error {
 		}
 	case s.Kind == Crash && s.Victim == cluster.Broker:
 		return errors.New("victim broker: it is no service of ours, and has no crash points; use kill")
-	case s.ofNetwork() && strings.Contains(s.Victim, "->"):
+	case s.HurtsLinks() && strings.Contains(s.Victim, "->"):
 		return s.checkLink()
 	}
 	return oneOf("part", s.Victim, Parts())
@@ -139,7 +139,7 @@ func (s Spec) checkNumbers() error {
 	slow := s.Kind == Slow || s.Kind == SlowCalls || s.Kind == SlowEvents
 	wrong(slow && (s.Delay < time.Millisecond || s.Delay > time.Minute), "delay %v: use 1ms to 1m", s.Delay)
 	wrong(!slow && s.Delay != 0, "delay %v: a %s has none", s.Delay, s.Kind)
-	wrong(s.Jitter < 0 || s.Jitter > s.Delay, "jitter %v: use 0 to the delay", s.Jitter)
+	wrong(s.Jitter < 0 || s.Jitter > s.Delay/2, "jitter %v: use 0 to half of the delay", s.Jitter)
 	wrong(s.Kind == Errors && !(s.Share > 0 && s.Share <= 1), "share %v: use above 0 and up to 1", s.Share)
 	wrong(s.Kind != Errors && s.Share != 0, "share %v: a %s has none", s.Share, s.Kind)
 	_, err := s.code()
@@ -190,8 +190,8 @@ func (s Spec) code() (codes.Code, error) {
 	return 0, fmt.Errorf("code %q: use UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED or INTERNAL", s.Code)
 }
 
-// ofNetwork tells whether the fault is done to links.
-func (s Spec) ofNetwork() bool {
+// HurtsLinks tells whether the fault is done to links.
+func (s Spec) HurtsLinks() bool {
 	switch s.Kind {
 	case Slow, Partition, Reset, Bandwidth:
 		return true

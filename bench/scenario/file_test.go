@@ -14,7 +14,7 @@ const good = `name: leaf-down
 title: A leaf is down
 question: What fails?
 lesson: Not much.
-load: {rate: 100, steady: 2s, retries: 3}
+load: {rate: 100, steady: 2s}
 levels:
   sync: [naive, retry]
   async: outbox
@@ -38,7 +38,6 @@ func TestParse(t *testing.T) {
 	require.Equal(t, []Variant{{"naive", "outbox", "all"}, {"retry", "outbox", "all"}}, s.Variants)
 	require.Equal(t, []string{"moderation"}, s.Plan.Faults())
 	require.InDelta(t, 100, s.Plan.Rate, 0)
-	require.Equal(t, 3, s.Plan.Retries)
 	texts := func(stack string, v Variant) (texts []string) {
 		for _, e := range s.Expected(stack, v) {
 			texts = append(texts, e.Text)

@@ -145,6 +145,9 @@ func (p Plan) Check() error {
 		if err := s.check(); err != nil {
 			return err
 		}
+		if p.Delay > 0 && s.HurtsLinks() {
+			return fmt.Errorf("delay %v and %s: both hurt the same links, use one of the two", p.Delay, s)
+		}
 	}
 	return nil
 }

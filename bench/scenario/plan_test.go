@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/bench/fault"
 	"tandem/bench/history"
 	"tandem/bench/load"
 )
@@ -27,11 +28,14 @@ func TestPlanCheck(t *testing.T) {
 		"no_mix":            {func(p *Plan) { p.Mix = nil }, "mix: the shares must have a sum above 0"},
 		"unknown_operation": {func(p *Plan) { p.Mix = []load.Share{{Op: "Frob", Share: 1}} }, `unknown operation "Frob"`},
 		"retries_below_0":   {func(p *Plan) { p.Retries = -1 }, "-1 retries: use 0"},
-		"no_deadline":       {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
-		"no_steady":         {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
-		"negative_time":     {func(p *Plan) { p.Steps[0].Before = -time.Second }, "before -1s"},
-		"no_down":           {func(p *Plan) { p.Steps[1].For = 0 }, "posts, before 1.5s, for 0s"},
-		"unknown_victim":    {func(p *Plan) { p.Steps = Kills(DefaultSlot(), "posts", "post") }, `no part "post": use posts, comments`},
+		"delay_on_hurt_links": {func(p *Plan) {
+			p.Delay, p.Steps[0].Spec = time.Second, fault.Spec{Kind: fault.Reset, Victim: "posts"}
+		}, "both hurt the same links"},
+		"no_deadline":    {func(p *Plan) { p.Deadline = 0 }, "deadline 0s"},
+		"no_steady":      {func(p *Plan) { p.Steady = 0 }, "steady 0s"},
+		"negative_time":  {func(p *Plan) { p.Steps[0].Before = -time.Second }, "before -1s"},
+		"no_down":        {func(p *Plan) { p.Steps[1].For = 0 }, "posts, before 1.5s, for 0s"},
+		"unknown_victim": {func(p *Plan) { p.Steps = Kills(DefaultSlot(), "posts", "post") }, `no part "post": use posts, comments`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := DefaultPlan()

@@ -226,8 +226,8 @@ func (r *run) passSteady(ctx context.Context, start time.Duration) error {
 	return nil
 }
 
-// breakEach injects and lifts one fault after the other, each in its slot. A fault that cannot be confirmed or lifted is
-// recorded as such, and judged; only a part that does not come back ends the run.
+// breakEach injects and lifts one fault after the other, each in its slot. A fault that cannot be confirmed is
+// recorded as such, and judged; one that cannot be lifted ends the run, which is no experiment any more.
 func (r *run) breakEach(ctx context.Context, start time.Duration) error {
 	if err := r.passSteady(ctx, start); err != nil {
 		return err
