@@ -73,7 +73,7 @@ type Step struct {
 // NewStep judges a load by the history of it, which holds nothing else. drained is the run time at which the last acknowledged
 // write showed, 0 if the wait was given up.
 func (o Objective) NewStep(h *history.History, drained time.Duration) Step {
-	s := Step{Offered: h.Header.OfferedRate, Overall: measure.MeasureOverall(h)}
+	s := Step{Offered: h.Header.OfferedRate, Overall: measure.WholeLoad(h)}
 	s.Availability = share(s.OK, s.Operations)
 	if drained > 0 {
 		s.DrainMS = new(ms(max(0, drained-h.LoadEnd())))

@@ -46,7 +46,7 @@ func (r *results) print(w io.Writer) error {
 	fmt.Fprintf(w, "GetPost of one post of the sync stack, %d a second for %v, %d rounds in turn. Medians over the rounds, and their range.\n\n",
 		r.set.rate, r.set.length, len(r.ours))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\tghz\t\tours\t\tours ÷ ghz\t")
+	fmt.Fprintln(t, "\tghz\t\ttandem\t\tratio\t")
 	for _, c := range r.contrasts() {
 		fmt.Fprintf(t, "%s, %s\t%.3g\t%s\t%.3g\t%s\t%.2f\t%s\n",
 			c.Figure, c.Unit, c.A.Median, span(c.A), c.B.Median, span(c.B), c.B.Median/c.A.Median, claim(c))

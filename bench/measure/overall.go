@@ -22,8 +22,8 @@ type Overall struct {
 	Load Load         `json:"load"` // how the generator kept its word
 }
 
-// MeasureOverall computes the figures of the whole load of a history. It does not change it.
-func MeasureOverall(h *history.History) Overall {
+// WholeLoad computes the figures of the whole load of a history. It does not change it.
+func WholeLoad(h *history.History) Overall {
 	s := newSubject(h)
 	m := Overall{Operations: len(s.load), Load: s.measureLoad()}
 	var answers, calls, effects []time.Duration

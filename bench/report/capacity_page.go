@@ -165,7 +165,7 @@ func (c *Capacity) drawing() kneeDrawing {
 	x, y := c.scales(bound)
 	d := kneeDrawing{
 		Width: drawnWidth, Height: drawnHeight, Left: x.low, Right: x.high, Top: y.high, Bottom: y.low,
-		Xs: ticks(x, func(v float64) string { return perSecond(v) }), Ys: ticks(y, func(v float64) string { return fmt.Sprintf("%g", v) }),
+		Xs: ticks(x, perSecond), Ys: ticks(y, func(v float64) string { return fmt.Sprintf("%g", v) }),
 		Bound: y.at(bound), BoundText: fmt.Sprintf("p99 at most %v", c.Settings.Plan.Objective.P99),
 	}
 	for _, s := range c.Stacks {
