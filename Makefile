@@ -24,7 +24,7 @@ bench: build ## load both stacks, kill each service in turn, print what that cos
 .PHONY: test
 test: ## run all tests, the end-to-end ones with real processes too
 	@[ -n "$(RACE)" ] || echo "no C compiler found: testing without the race detector" >&2
-	go test $(RACE) -timeout 20m ./...
+	go test $(RACE) -timeout 30m ./...
 
 .PHONY: build
 build: $(PROGRAMS) ## build every program into bin/
