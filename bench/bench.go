@@ -37,6 +37,7 @@ type bench struct {
 	config  cluster.Config // but for the stack and the folder
 	stacks  []string
 	repeat  int    // rounds
+	procs   int    // GOMAXPROCS of this process, while a stack runs
 	results string // the folder that gets a folder for this run
 	name    string
 	asJSON  bool
@@ -69,6 +70,7 @@ func newBench() *cobra.Command {
 	}
 	addSettings(cmd, &b.config)
 	addPlan(cmd, &b.plan)
+	addOwnProcs(cmd, &b.procs)
 	cmd.Flags().DurationVar(&slot.Before, "before", slot.Before, "load before each kill")
 	cmd.Flags().DurationVar(&slot.For, "down", slot.For, "how long each victim stays down")
 	cmd.Flags().DurationVar(&slot.After, "after", slot.After, "load after each restart")
@@ -191,7 +193,7 @@ func (b *bench) settings() report.Settings {
 	reconnect := service.Reconnect()
 	return report.Settings{
 		Plan: b.plan, Repeat: b.repeat, SyncLevel: b.config.SyncLevel, AsyncLevel: b.config.AsyncLevel, Acks: b.config.Acks,
-		DBSync: b.config.DBSync, Procs: b.config.Procs, Broker: embeddedBroker,
+		DBSync: b.config.DBSync, Procs: b.config.Procs, OwnProcs: b.procs, Broker: embeddedBroker,
 		ReconnectBase: reconnect.BaseDelay, ReconnectMax: reconnect.MaxDelay,
 	}
 }
@@ -207,9 +209,11 @@ func (b *bench) runStack(
 	}
 	path := filepath.Join(config.Dir, historyName)
 	show := newProgress(b.stderr, strings.TrimSpace(at.round+" "+at.stack))
+	giveBack := takeProcs(b.procs)
 	cost, err := e.Run(ctx, scenario.Lab{
 		Cluster: config, History: path, Show: show.update, Log: slog.New(slog.NewTextHandler(show.aside(), nil)),
 	})
+	giveBack()
 	show.end()
 	if err != nil {
 		if ctx.Err() != nil { // whatever the step under way made of it

@@ -26,6 +26,7 @@ type search struct {
 	config   cluster.Config // but for the stack and the folder
 	stacks   []string
 	repeat   int    // searches of each stack
+	procs    int    // GOMAXPROCS of this process
 	results  string // the folder that gets a folder for this run
 	name     string
 	asJSON   bool
@@ -56,6 +57,7 @@ func newCapacity() *cobra.Command {
 	}
 	addSettings(cmd, &s.config)
 	addSearch(cmd, &s.plan)
+	addOwnProcs(cmd, &s.procs)
 	f := cmd.Flags()
 	f.StringVar(&s.results, "results", "results", "`folder` that gets a folder for this run")
 	f.StringVar(&s.name, "name", "capacity", "name of this run: the end of its folder's name")
@@ -129,6 +131,7 @@ func (s *search) one(ctx context.Context, at place) (capacity.Result, error) {
 	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
 		return capacity.Result{}, err
 	}
+	defer takeProcs(s.procs)()
 	show := newProgress(s.stderr, at.stack)
 	result, err := capacity.Find(ctx, s.plan, capacity.Lab{
 		Cluster: config, Log: slog.New(slog.NewTextHandler(show.aside(), nil)),
@@ -156,7 +159,7 @@ func searchProgress(p capacity.Progress) scenario.Progress {
 func (s *search) settings() report.CapacitySettings {
 	return report.CapacitySettings{
 		Plan: s.plan, Repeat: s.repeat, SyncLevel: s.config.SyncLevel, AsyncLevel: s.config.AsyncLevel, Acks: s.config.Acks,
-		DBSync: s.config.DBSync, Procs: s.config.Procs, Broker: embeddedBroker,
+		DBSync: s.config.DBSync, Procs: s.config.Procs, OwnProcs: s.procs, Broker: embeddedBroker,
 	}
 }
 

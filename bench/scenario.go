@@ -92,6 +92,7 @@ func newScenarioRun() *cobra.Command {
 		},
 	}
 	addHow(cmd, &r.bench.config)
+	addOwnProcs(cmd, &r.bench.procs)
 	cmd.Flags().Uint64Var(&r.seed, "seed", 0, "seed of everything that is left to chance; 0 for each scenario's own")
 	cmd.Flags().StringVar(&r.bench.results, "results", "results", "`folder` that gets a folder for each run")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON to stdout instead of tables")

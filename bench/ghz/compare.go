@@ -89,7 +89,7 @@ func oursAt(set settings, address, dir string) generator {
 			return t, err
 		}
 		n++
-		d := driving{address: address, history: filepath.Join(dir, fmt.Sprintf("%d.jsonl", n)), rate: float64(set.rate), length: length}
+		d := driving{address: address, history: filepath.Join(dir, fmt.Sprintf("%d.jsonl", n)), rate: float64(set.rate), length: length, procs: set.procs}
 		out, cpu, err := output(exec.CommandContext(ctx, self, d.arguments()...))
 		if err != nil {
 			return t, err

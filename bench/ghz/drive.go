@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
+	"strconv"
 	"time"
 
 	"tandem/bench/history"
@@ -22,12 +24,14 @@ type driving struct {
 	history string // path
 	rate    float64
 	length  time.Duration
+	procs   int // GOMAXPROCS
 }
 
 // arguments are the command line of a driving.
 func (d driving) arguments() []string {
 	return []string{
 		driveCommand, "-address", d.address, "-history", d.history, "-rate", fmt.Sprint(d.rate), "-length", d.length.String(),
+		"-procs", strconv.Itoa(d.procs),
 	}
 }
 
@@ -40,9 +44,11 @@ func drive(ctx context.Context, args []string, stdout io.Writer) error {
 	f.StringVar(&d.history, "history", "", "`path` of the history to write")
 	f.Float64Var(&d.rate, "rate", 0, "operations per second")
 	f.DurationVar(&d.length, "length", 0, "of the load")
+	f.IntVar(&d.procs, "procs", 0, "GOMAXPROCS; 0 leaves it alone")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	runtime.GOMAXPROCS(d.procs)
 	ops, err := d.load(ctx)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 // generator has, no templates in the request, and an output that costs little. All of these are the cheapest that ghz offers.
 func ghzArguments(set settings, address, id string, length time.Duration) []string {
 	return []string{
-		"--insecure", "--async", "--connections=1", "--concurrency=1", "--disable-template-functions", "--disable-template-data",
+		"--insecure", "--async", "--connections=1", "--concurrency=1", "--cpus=" + strconv.Itoa(set.cpus), "--disable-template-functions", "--disable-template-data",
 		"--import-paths=" + set.proto, "--proto=" + set.proto + "/blog/v1/posts.proto", "--call=blog.v1.PostsService/GetPost",
 		"--data={\"id\":\"" + id + "\"}", "--rps=" + strconv.Itoa(set.rate), "--timeout=1s",
 		"--duration=" + length.String(), "--duration-stop=wait", "--format=prometheus", address,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -30,6 +31,8 @@ type settings struct {
 	rate   int    // operations per second
 	length time.Duration
 	rounds int
+	procs  int // GOMAXPROCS of the laboratory's generator
+	cpus   int // of ghz
 }
 
 func main() {
@@ -70,6 +73,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&set.rate, "rate", 1000, "operations per second")
 	f.DurationVar(&set.length, "length", 10*time.Second, "of each round of each generator")
 	f.IntVar(&set.rounds, "rounds", measure.LeastRounds, "rounds: in each both generators have their turn, and the order alternates")
+	f.IntVar(&set.procs, "procs", 1, "GOMAXPROCS of tandem's generator; 0 leaves it alone. tandem bench has 1")
+	f.IntVar(&set.cpus, "ghz-cpus", runtime.NumCPU(), "GOMAXPROCS of ghz. Its own default is all cores")
 	if err := f.Parse(args); err != nil {
 		return set, err
 	}

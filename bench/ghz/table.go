@@ -43,8 +43,9 @@ func figuresOf(turns []turn, short turn) (all [][]measure.Figure) {
 
 // print writes the comparison. What the rounds do not tell apart is said to be the same within noise, and not to be equal.
 func (r *results) print(w io.Writer) error {
-	fmt.Fprintf(w, "GetPost of one post of the sync stack, %d a second for %v, %d rounds in turn. Medians over the rounds, and their range.\n\n",
+	fmt.Fprintf(w, "GetPost of one post of the sync stack, %d a second for %v, %d rounds in turn. Medians over the rounds, and their range.\n",
 		r.set.rate, r.set.length, len(r.ours))
+	fmt.Fprintf(w, "GOMAXPROCS of ghz: %d, of tandem: %s.\n\n", r.set.cpus, procs(r.set.procs))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\tghz\t\ttandem\t\tratio\t")
 	for _, c := range r.contrasts() {
@@ -61,6 +62,14 @@ func (r *results) print(w io.Writer) error {
 		"CPU is user and system time of the whole process less that of a short run, per operation more; tandem's holds the history\n"+
 		"that it writes to disk, ghz keeps its results in memory.\n")
 	return err
+}
+
+// procs is a GOMAXPROCS as it was asked for.
+func procs(n int) string {
+	if n == 0 {
+		return "not set"
+	}
+	return fmt.Sprint(n)
 }
 
 // span is the range of a figure over the rounds.

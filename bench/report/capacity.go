@@ -38,7 +38,8 @@ type CapacitySettings struct {
 	AsyncLevel string        `json:"async_level"`
 	Acks       string        `json:"acks"`
 	DBSync     string        `json:"db_sync"`
-	Procs      int           `json:"procs"` // GOMAXPROCS of each service; 0: not set
+	Procs      int           `json:"procs"`     // GOMAXPROCS of each service; 0: not set
+	OwnProcs   int           `json:"own_procs"` // GOMAXPROCS of the laboratory while a stack ran; 0: not set
 	Broker     string        `json:"broker"`
 }
 

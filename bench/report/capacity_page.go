@@ -109,6 +109,7 @@ func (c *Capacity) settingPairs() []pair {
 		{"Acknowledgements of the broker", orNone(s.Acks)},
 		{"Databases, synchronous", orNone(s.DBSync)},
 		{"GOMAXPROCS of each service", procs(s.Procs)},
+		{"GOMAXPROCS of the laboratory", procs(s.OwnProcs)},
 	}
 }
 

@@ -48,7 +48,8 @@ type Settings struct {
 	AsyncLevel string        `json:"async_level"`
 	Acks       string        `json:"acks"`
 	DBSync     string        `json:"db_sync"`
-	Procs      int           `json:"procs"` // GOMAXPROCS of each service; 0: not set
+	Procs      int           `json:"procs"`     // GOMAXPROCS of each service; 0: not set
+	OwnProcs   int           `json:"own_procs"` // GOMAXPROCS of the laboratory while a stack ran; 0: not set
 	Broker     string        `json:"broker"`
 	// ReconnectBase and ReconnectMax bound the wait between two attempts of every gRPC client to reach a server that is gone.
 	ReconnectBase time.Duration `json:"reconnect_base_ns"`

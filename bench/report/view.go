@@ -256,6 +256,7 @@ func (r *Results) settingPairs() []pair {
 		{"Acknowledgements of the broker", orNone(s.Acks)},
 		{"Databases, synchronous", orNone(s.DBSync)},
 		{"GOMAXPROCS of each service", procs(s.Procs)},
+		{"GOMAXPROCS of the laboratory", procs(s.OwnProcs)},
 		{"Reconnect backoff of gRPC clients", fmt.Sprintf("%v to %v", s.ReconnectBase, s.ReconnectMax)},
 	}
 }
