@@ -18,29 +18,48 @@ type generator func(ctx context.Context, length time.Duration) (turn, error)
 
 // results are the turns of both, round by round.
 type results struct {
+	delay     time.Duration // of the link between them and the service
 	set       settings
 	ours, ghz []turn
 	// oursShort and ghzShort are turns that are mostly starting up: what they used is no cost of an operation.
 	oursShort, ghzShort turn
 }
 
-// compare lets the two generators load the same process in turn.
-func compare(ctx context.Context, set settings, stderr io.Writer) (*results, error) {
-	r := &results{set: set}
-	err := withPosts(ctx, set.bin, func(address, id, dir string) error {
-		ours, theirs := oursAt(set, address, dir), ghzAt(set, address, id)
-		if err := r.warmUp(ctx, ours, theirs); err != nil {
-			return err
-		}
-		for round := range set.rounds {
-			fmt.Fprintf(stderr, "round %d of %d\n", round+1, set.rounds)
-			if err := r.round(ctx, round, ours, theirs); err != nil {
+// compare lets the two generators load the same process in turn: straight, where what each spends itself is a part of every call,
+// and over a slow link, where hardly anything but the link is left to be measured.
+func compare(ctx context.Context, set settings, stderr io.Writer) (all []*results, err error) {
+	err = withPosts(ctx, set, func(p posts) error {
+		for _, at := range p.addresses {
+			r := &results{set: set, delay: at.delay}
+			if err := r.compare(ctx, oursAt(set, at.address, p.dir), ghzAt(set, at.address, p.id), stderr); err != nil {
 				return err
 			}
+			all = append(all, r)
 		}
 		return nil
 	})
-	return r, err
+	return all, err
+}
+
+func (r *results) compare(ctx context.Context, ours, theirs generator, stderr io.Writer) error {
+	if err := r.warmUp(ctx, ours, theirs); err != nil {
+		return err
+	}
+	for n := range r.set.rounds {
+		fmt.Fprintf(stderr, "%s: round %d of %d\n", r.way(), n+1, r.set.rounds)
+		if err := r.round(ctx, n, ours, theirs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// way is how the generators reach the service.
+func (r *results) way() string {
+	if r.delay == 0 {
+		return "straight"
+	}
+	return fmt.Sprintf("over a link that holds answers back by %v ± %v", r.delay, r.delay/2)
 }
 
 // short is the length of a turn that is mostly starting up. At a tenth of a second ghz may end before it is connected.

@@ -21,6 +21,7 @@ import (
 	"tandem/bench/load"
 	"tandem/bench/measure"
 	"tandem/bench/testbed"
+	"tandem/bench/wire"
 )
 
 // settings are the flags.
@@ -31,8 +32,9 @@ type settings struct {
 	rate   int    // operations per second
 	length time.Duration
 	rounds int
-	procs  int // GOMAXPROCS of the laboratory's generator
-	cpus   int // of ghz
+	delay  time.Duration // of the slow link; 0 for none
+	procs  int           // GOMAXPROCS of the laboratory's generator
+	cpus   int           // of ghz
 }
 
 func main() {
@@ -60,7 +62,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return results.print(stdout)
+	for _, r := range results {
+		if err := r.print(stdout); err != nil {
+			return err
+		}
+	}
+	return notes(stdout)
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -71,8 +78,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&set.ghz, "ghz", "bin/ghz", "`path` of ghz")
 	f.StringVar(&set.proto, "proto", "proto", "`folder` with blog/v1/posts.proto")
 	f.IntVar(&set.rate, "rate", 1000, "operations per second")
-	f.DurationVar(&set.length, "length", 10*time.Second, "of each round of each generator")
+	f.DurationVar(&set.length, "length", 5*time.Second, "of each round of each generator")
 	f.IntVar(&set.rounds, "rounds", measure.LeastRounds, "rounds: in each both generators have their turn, and the order alternates")
+	f.DurationVar(&set.delay, "delay", 20*time.Millisecond, "of the slow link that is tried too, in whole milliseconds; 0 for none")
 	f.IntVar(&set.procs, "procs", 1, "GOMAXPROCS of tandem's generator; 0 leaves it alone. tandem bench has 1")
 	f.IntVar(&set.cpus, "ghz-cpus", runtime.NumCPU(), "GOMAXPROCS of ghz. Its own default is all cores")
 	if err := f.Parse(args); err != nil {
@@ -90,8 +98,21 @@ func worldSize() load.WorldSize { return load.WorldSize{Posts: 1, Authors: 1} }
 // seed is that of the world and the schedule. Nothing here is left to chance: there is one post, and arrivals are constant.
 const seed = 1
 
-// withPosts runs the sync stack in a new folder, stores the post, and tells do where it is served and what its id is.
-func withPosts(ctx context.Context, bin string, do func(address, id, dir string) error) (err error) {
+// posts is a service that runs, with one post.
+type posts struct {
+	id        string // of the post
+	dir       string // for what is of no use later
+	addresses []address
+}
+
+// address is a way to the service.
+type address struct {
+	address string
+	delay   time.Duration
+}
+
+// withPosts runs the sync stack in a new folder, stores the post, and tells do of it.
+func withPosts(ctx context.Context, set settings, do func(posts) error) (err error) {
 	dir, err := os.MkdirTemp("", "bench-ghz-")
 	if err != nil {
 		return err
@@ -102,7 +123,7 @@ func withPosts(ctx context.Context, bin string, do func(address, id, dir string)
 		return err
 	}
 	bed, err := testbed.Start(ctx, testbed.Config{
-		Cluster: cluster.Config{Stack: cluster.Sync, BinDir: bin, Dir: filepath.Join(dir, "sync"), FreePorts: true, Procs: 1},
+		Cluster: cluster.Config{Stack: cluster.Sync, BinDir: set.bin, Dir: filepath.Join(dir, "sync"), FreePorts: true, Procs: 1},
 		World:   world, Clock: load.NewClock(), Deadline: time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -113,5 +134,28 @@ func withPosts(ctx context.Context, bin string, do func(address, id, dir string)
 	if err != nil {
 		return err
 	}
-	return do(bed.Cluster.Address("posts"), filling.Operations[0].ID, dir)
+	p := posts{id: filling.Operations[0].ID, dir: dir, addresses: []address{{address: bed.Cluster.Address("posts")}}}
+	if set.delay > 0 {
+		net := wire.New([]wire.Link{{From: wire.Users, To: "posts"}}, nil)
+		defer net.Close()
+		slow, err := slowed(net, p.addresses[0].address, set.delay)
+		if err != nil {
+			return err
+		}
+		p.addresses = append(p.addresses, address{slow, set.delay})
+	}
+	return do(p)
+}
+
+// slowed is where posts is found over a link that holds answers back, by half more or less.
+func slowed(net *wire.Net, own string, delay time.Duration) (string, error) {
+	slow, err := net.Via(wire.Users, "posts", own)
+	if err != nil {
+		return "", err
+	}
+	path, found := net.Path(wire.Link{From: wire.Users, To: "posts"})
+	if !found {
+		return "", errors.New("the link from users to posts was not opened")
+	}
+	return slow, path.Slow(wire.Answers, delay, delay/2)
 }

@@ -43,8 +43,8 @@ func figuresOf(turns []turn, short turn) (all [][]measure.Figure) {
 
 // print writes the comparison. What the rounds do not tell apart is said to be the same within noise, and not to be equal.
 func (r *results) print(w io.Writer) error {
-	fmt.Fprintf(w, "GetPost of one post of the sync stack, %d a second for %v, %d rounds in turn. Medians over the rounds, and their range.\n",
-		r.set.rate, r.set.length, len(r.ours))
+	fmt.Fprintf(w, "GetPost %s, %d a second for %v, %d rounds in turn: medians over the rounds, and their range.\n",
+		r.way(), r.set.rate, r.set.length, len(r.ours))
 	fmt.Fprintf(w, "GOMAXPROCS of ghz: %d, of tandem: %s.\n\n", r.set.cpus, procs(r.set.procs))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\tghz\t\ttandem\t\tratio\t")
@@ -57,7 +57,13 @@ func (r *results) print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nOperations: %d of ghz (%d failed), %d of tandem (%d failed).\n", count(r.ghz), failed(r.ghz), count(r.ours), failed(r.ours))
+	_, err := fmt.Fprintf(w, "\nOperations: %d of ghz (%d failed), %d of tandem (%d failed).\n\n",
+		count(r.ghz), failed(r.ghz), count(r.ours), failed(r.ours))
+	return err
+}
+
+// notes say what the numbers are.
+func notes(w io.Writer) error {
 	_, err := fmt.Fprint(w, "ghz counts a call from where it begins, tandem too in the first rows; only tandem knows when it was to begin.\n"+
 		"CPU is user and system time of the whole process less that of a short run, per operation more; tandem's holds the history\n"+
 		"that it writes to disk, ghz keeps its results in memory.\n")
