@@ -42,12 +42,12 @@ func weakSettings() []provocation {
 		},
 		{
 			name: "dual-write", config: cluster.Config{Stack: cluster.Async, AsyncLevel: "direct"}, sound: async,
-			faults: times(4, crashAt("request-after-commit", "posts")),
+			faults: times(6, crashAt("request-after-commit", "posts")),
 			figure: "lost in the read model", count: lostInReadModel,
 		},
 		{
 			name: "level-outbox", config: cluster.Config{Stack: cluster.Async, AsyncLevel: "outbox"}, sound: async,
-			faults: times(3, crashAt("relay-after-publish:3", "subscriptions")),
+			faults: times(5, crashAt("relay-after-publish:3", "subscriptions")),
 			figure: "counters that drifted", count: counterDrift,
 		},
 	}
@@ -62,7 +62,7 @@ func mutants() []provocation {
 			figure: "lost in the read model", count: lostInReadModel,
 		},
 		{
-			mutant: mutant.NoInbox, config: async, faults: times(3, crashAt("relay-after-publish:3", "subscriptions")),
+			mutant: mutant.NoInbox, config: async, faults: times(5, crashAt("relay-after-publish:3", "subscriptions")),
 			figure: "counters that drifted", count: counterDrift,
 		},
 		{
