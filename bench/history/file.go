@@ -158,39 +158,33 @@ func newWriter(path string, f file, h Header) *Writer {
 // Invoke notes that an operation is being sent. Call it before the call, so that a run that dies leaves the operation behind
 // as unknown.
 func (w *Writer) Invoke(o *Operation) {
-	line := invocation{
-		Type: lineInvoke, operationID: operationID{o.Phase, o.Index}, Op: o.Op, RequestID: o.RequestID, Ref: o.Ref, Client: o.Client,
+	id := operationID{o.Phase, o.Index}
+	w.mu.Lock()
+	w.invoked[id] = true
+	w.mu.Unlock()
+	w.write(invocation{
+		Type: lineInvoke, operationID: id, Op: o.Op, RequestID: o.RequestID, Ref: o.Ref, Client: o.Client,
 		Intended: o.Intended, Woken: o.Woken, Sent: o.Sent,
 		Aggregate: o.Aggregate, ID: o.ID, PostID: o.PostID, Author: o.Author, Follower: o.Follower, Blocked: o.Blocked,
 		Text: o.Text,
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.invoked[line.operationID] = true
-	w.append(line.appendTo(w.buf.AvailableBuffer()))
+	})
 }
 
 // Complete notes what became of an operation. One that was not invoked (preload, or never sent) is written whole.
 func (w *Writer) Complete(o *Operation) {
-	if !w.complete(o) {
-		w.write(operationLine{lineComplete, o})
-	}
-}
-
-// complete notes what became of an operation that was invoked, and tells whether it was.
-func (w *Writer) complete(o *Operation) (invoked bool) {
-	line := completion{
-		Type: lineComplete, operationID: operationID{o.Phase, o.Index}, Sent: o.Sent, Completed: o.Completed, Attempts: o.Attempts,
-		Outcome: o.Outcome, Code: o.Code, Aggregate: o.Aggregate, ID: o.ID, Version: o.Version, Status: o.Status, Degraded: o.Degraded,
-	}
+	id := operationID{o.Phase, o.Index}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.invoked[line.operationID] {
-		return false
+	invoked := w.invoked[id]
+	delete(w.invoked, id)
+	w.mu.Unlock()
+	if !invoked {
+		w.write(operationLine{lineComplete, o})
+		return
 	}
-	delete(w.invoked, line.operationID)
-	w.append(line.appendTo(w.buf.AvailableBuffer()))
-	return true
+	w.write(completion{
+		Type: lineComplete, operationID: id, Sent: o.Sent, Completed: o.Completed, Attempts: o.Attempts, Outcome: o.Outcome,
+		Code: o.Code, Aggregate: o.Aggregate, ID: o.ID, Version: o.Version, Status: o.Status, Degraded: o.Degraded,
+	})
 }
 
 // Effect notes a change that became visible.
