@@ -99,11 +99,7 @@ func injectAndLift(t *testing.T, env fault.Env, spec fault.Spec, absent bool, w 
 	ctx, interrupt := context.WithCancel(t.Context())
 	injected := make(chan error, 1)
 	go func() { injected <- f.Inject(ctx) }()
-	if spec.Kind == fault.SlowEvents && !absent {
-		_, err := w.post(t.Context(), uuid.NewString()) // an event for it to delay
-		require.NoError(t, err)
-	}
-	require.NoError(t, <-injected)
+	require.NoError(t, w.until(injected, spec.Kind == fault.SlowEvents && !absent))
 	require.Equal(t, absent, f.Record().Absent)
 	if !absent {
 		require.Positive(t, f.Record().InEffect)
@@ -121,6 +117,23 @@ func injectAndLift(t *testing.T, env fault.Env, spec fault.Spec, absent bool, w 
 type worker struct {
 	t    *testing.T
 	blog blog
+}
+
+// until waits for what injected says. A fault that only events can show gets some until it has been seen.
+func (w *worker) until(injected <-chan error, events bool) error {
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for {
+		select {
+		case err := <-injected:
+			return err
+		case <-every.C:
+			if events {
+				_, err := w.post(w.t.Context(), uuid.NewString())
+				require.NoError(w.t, err)
+			}
+		}
+	}
 }
 
 func (w *worker) post(ctx context.Context, request string) (*blogv1.Post, error) {

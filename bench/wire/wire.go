@@ -52,6 +52,7 @@ func New(links []Link, listen func() (string, error)) *Net {
 	if listen == nil {
 		listen = func() (string, error) { return "127.0.0.1:0", nil }
 	}
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics log with a logger of their own making, to the terminal
 	return &Net{
 		server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
 		listen: listen, hurt: links, paths: map[Link]*Path{},

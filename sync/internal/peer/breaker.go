@@ -28,7 +28,7 @@ const (
 	// user left may have been too short for anybody.
 	fairChance = 100 * time.Millisecond
 
-	// mostCalls are under way to one callee at once: more than a page of 100 entries needs, and few enough for a callee that hangs
+	// mostCalls are under way to one callee at once: more than several of the largest pages need, and few enough for a callee that hangs
 	// not to take its caller with it. One more call waits for up to mostWait.
 	mostCalls = 128
 	mostWait  = 100 * time.Millisecond
