@@ -11,6 +11,10 @@ import (
 	"tandem/sync/internal/peer"
 )
 
+// mostAtOnce are the calls of one feed that are under way at the same time: all that a page of the default size needs, and few enough
+// for some of the largest pages to share the bulkhead of one callee.
+const mostAtOnce = 64
+
 type server struct {
 	blogv1.UnimplementedQueryServiceServer
 
@@ -55,6 +59,7 @@ func (s *server) ListFeed(ctx context.Context, req *blogv1.ListFeedRequest) (*bl
 	}
 	feed, gaps := &blogv1.ListFeedResponse{NextPageToken: next}, peer.NewGaps(s.level)
 	calls, ctx := errgroup.WithContext(ctx)
+	calls.SetLimit(mostAtOnce)
 	for _, post := range posts {
 		entry := &blogv1.FeedEntry{Post: post}
 		feed.Entries = append(feed.Entries, entry)
