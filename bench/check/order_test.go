@@ -312,6 +312,25 @@ func (r *run) many() *run {
 	return r
 }
 
+// TestADisturbedMachineExplainsFailures: where other programs took the machine, that few operations succeeded says nothing of the stack.
+func TestADisturbedMachineExplainsFailures(t *testing.T) {
+	for name, stolen := range map[string]time.Duration{"quiet_machine": 0, "busy_machine": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun().many()
+			for i, o := range r.h.Operations {
+				if i%3 == 0 && o.Index >= 1000 {
+					o.Outcome, o.Code = history.Fail, "DEADLINE_EXCEEDED"
+				}
+			}
+			r.h.Generator = &history.Generator{Wall: time.Second, Cores: 1, Stolen: stolen}
+			result := Check(r.h)
+			require.Equal(t, Unknown, result.Verdict)
+			require.Equal(t, stolen > 0, result.OnlyDisturbed(), "%q", result.Reasons)
+			require.Contains(t, fmt.Sprint(result.Reasons), "operations succeeded, which is under 90 %")
+		})
+	}
+}
+
 func drop(o *history.Operation, code string) {
 	o.Sent, o.Outcome, o.Code, o.Attempts = 0, history.Fail, code, 0
 }

@@ -15,6 +15,11 @@ const leastShare = 0.9
 // result puts the judgement together.
 func (j *judge) result() Result {
 	violations, doubts, disturbed := j.violations(), j.doubts(), j.disturbances()
+	if few := j.fewSucceeded(); few != "" && len(disturbed) > 0 { // a machine with other things to do explains it
+		disturbed = append(disturbed, few)
+	} else if few != "" {
+		doubts = append(doubts, few)
+	}
 	r := Result{
 		Figures: j.figures, Verdict: Valid, Reasons: slices.Concat(violations, doubts, disturbed), Disturbed: disturbed,
 	}
@@ -106,20 +111,16 @@ func (j *judge) loadDoubts() []string {
 		return []string{"The load has no operations."}
 	}
 	var reasons []string
-	if r := j.rateDoubt(load); r != "" {
+	if r := j.rateDoubt(); r != "" {
 		reasons = append(reasons, r)
 	}
 	return append(reasons, neverSucceeded(load)...)
 }
 
-// rateDoubt compares what was achieved before the first fault with what was offered. Random arrivals rarely hit the offered
-// rate exactly, so the answers are counted against the arrivals of that window; the arrivals themselves must not fall short of
-// the rate by more than chance explains (three standard deviations of a Poisson process).
-func (j *judge) rateDoubt(load []*history.Operation) string {
+// beforeFaults counts the operations that were due before the first fault, and those of them that succeeded.
+func (j *judge) beforeFaults() (intended, ok int) {
 	end := j.h.FirstFault()
-	window := (end - j.h.LoadStart()).Seconds()
-	intended, ok := 0, 0
-	for _, o := range load {
+	for _, o := range j.h.Load() {
 		if o.Intended < end {
 			intended++
 			if o.Outcome == history.OK {
@@ -127,12 +128,28 @@ func (j *judge) rateDoubt(load []*history.Operation) string {
 			}
 		}
 	}
+	return intended, ok
+}
+
+// fewSucceeded compares what was achieved before the first fault with what was offered. Random arrivals rarely hit the offered rate
+// exactly, so the answers are counted against the arrivals of that window.
+func (j *judge) fewSucceeded() string {
+	intended, ok := j.beforeFaults()
+	if float64(ok) >= leastShare*float64(intended) {
+		return ""
+	}
+	return fmt.Sprintf("Before the first fault %d of %d operations succeeded, which is under 90 %% of the offered rate.", ok, intended)
+}
+
+// rateDoubt tells whether the arrivals before the first fault fall short of the offered rate by more than chance explains (three
+// standard deviations of a Poisson process).
+func (j *judge) rateDoubt() string {
+	window := (j.h.FirstFault() - j.h.LoadStart()).Seconds()
+	intended, _ := j.beforeFaults()
 	expected := j.h.Header.OfferedRate * window
 	switch {
 	case intended == 0 || window <= 0:
 		return "There was no load before the first fault."
-	case float64(ok) < leastShare*float64(intended):
-		return fmt.Sprintf("Before the first fault %d of %d operations succeeded, which is under 90 %% of the offered rate.", ok, intended)
 	case fallsShort(float64(intended), leastShare*expected):
 		return fmt.Sprintf("Before the first fault %d operations were due in %.1f s, which is under 90 %% of the offered rate of %g a second.",
 			intended, window, j.h.Header.OfferedRate)
