@@ -69,6 +69,8 @@ type Config struct {
 
 	// Procs is GOMAXPROCS of every process; 0 leaves it alone.
 	Procs int
+	// Env is what every process has in its environment beside what the laboratory has in its own, as NAME=value.
+	Env []string
 
 	// Via, if set, says where one part finds another one (or, for "users", where its clients do), given the callee's own address:
 	// wire.Net's Via puts a proxy in between. Address and Addresses go on telling the own addresses.

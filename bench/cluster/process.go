@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -116,8 +114,8 @@ func (c *Cluster) command(p *part, log *os.File) *exec.Cmd {
 	cmd := exec.Command(p.binary, p.args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()
+	cmd.Env = append(os.Environ(), c.cfg.Env...) // of several values of a variable, the last one counts
 	if c.cfg.Procs > 0 {
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "GOMAXPROCS=") })
 		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", c.cfg.Procs))
 	}
 	return cmd

@@ -16,11 +16,13 @@ const unknownPostAfter = 3 * time.Second
 func TestConformance(t *testing.T) {
 	for _, level := range []string{"naive", "deadline", "retry", "budget", "breaker", "fallback"} {
 		t.Run("sync_"+level, func(t *testing.T) {
+			t.Parallel()
 			c := start(t, cluster.Config{Stack: cluster.Sync, SyncLevel: level})
 			conformance.Run(t, conformance.Target{Addresses: c.Addresses(), Features: conformance.SyncFeatures()})
 		})
 	}
 	t.Run("async", func(t *testing.T) {
+		t.Parallel()
 		c := start(t, cluster.Config{Stack: cluster.Async, UnknownPostAfter: unknownPostAfter})
 		features := conformance.AsyncFeatures(unknownPostAfter)
 		conformance.Run(t, conformance.Target{Addresses: c.Addresses(), Features: features})

@@ -34,6 +34,7 @@ func TestCrashPoints(t *testing.T) {
 	} {
 		tested[tc.point] = true
 		t.Run(string(tc.point)+"/"+tc.config.Stack, func(t *testing.T) {
+			t.Parallel()
 			at := fault.Spec{Kind: fault.Crash, Point: crash.Pass{Point: tc.point, N: 2}.String()}
 			result := experiment{plan: labPlan(seed(t), each(at, tc.victims...)...), config: tc.config}.run(t)
 			f := &result.Figures

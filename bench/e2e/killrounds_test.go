@@ -33,6 +33,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func TestKillRounds(t *testing.T) {
 	for _, stack := range []string{cluster.Sync, cluster.Async} {
 		t.Run(stack, func(t *testing.T) {
+			t.Parallel()
 			seed := seed(t)
 			c := start(t, cluster.Config{Stack: stack})
 			world, err := load.NewWorld(seed, load.WorldSize{Posts: 1, Authors: 1}) // never stored

@@ -75,7 +75,7 @@ func (e experiment) run(t *testing.T) (result check.Result) {
 	bin, err := buildLab()
 	require.NoError(t, err)
 	dependOnSources(t)
-	t.Setenv(mutant.Variable, string(e.mutant))
+	e.config.Env = []string{mutant.Variable + "=" + string(e.mutant)}
 	e.config.BinDir, e.config.FreePorts = bin, true
 	dir := t.ArtifactDir()
 	for try := range judgedWithin {

@@ -114,6 +114,8 @@ func passedOver(f *check.Figures) int      { return f.PassedOver.Count }
 // says what is wrong. The same experiment without the mistake must be valid.
 func TestMutants(t *testing.T) {
 	tested := map[mutant.Name]bool{}
+	t.Run(string(mutant.NewRequestID), newRequestID)
+	tested[mutant.NewRequestID] = true
 	for _, p := range weakSettings() {
 		t.Run(p.name, p.test)
 	}
@@ -122,14 +124,13 @@ func TestMutants(t *testing.T) {
 		tested[p.mutant] = true
 		t.Run(p.name, p.test)
 	}
-	t.Run(string(mutant.NewRequestID), newRequestID)
-	tested[mutant.NewRequestID] = true
 	for _, m := range mutant.All() {
 		require.True(t, tested[m], "no test makes the mistake %s", m)
 	}
 }
 
 func (p provocation) test(t *testing.T) {
+	t.Parallel()
 	plan := labPlan(seed(t), p.faults...)
 	if p.adapt != nil {
 		p.adapt(&plan)
