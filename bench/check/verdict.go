@@ -15,10 +15,10 @@ const leastShare = 0.9
 // result puts the judgement together.
 func (j *judge) result() Result {
 	violations, doubts, disturbed := j.violations(), j.doubts(), j.disturbances()
-	if few := j.fewSucceeded(); few != "" && len(disturbed) > 0 { // a machine with other things to do explains it
-		disturbed = append(disturbed, few)
-	} else if few != "" {
-		doubts = append(doubts, few)
+	if few := j.fewSucceeded(); len(disturbed) > 0 { // a machine with other things to do explains it
+		disturbed = append(disturbed, few...)
+	} else {
+		doubts = append(doubts, few...)
 	}
 	r := Result{
 		Figures: j.figures, Verdict: Valid, Reasons: slices.Concat(violations, doubts, disturbed), Disturbed: disturbed,
@@ -110,11 +110,10 @@ func (j *judge) loadDoubts() []string {
 	if len(load) == 0 {
 		return []string{"The load has no operations."}
 	}
-	var reasons []string
 	if r := j.rateDoubt(); r != "" {
-		reasons = append(reasons, r)
+		return []string{r}
 	}
-	return append(reasons, neverSucceeded(load)...)
+	return nil
 }
 
 // beforeFaults counts the operations that were due before the first fault, and those of them that succeeded.
@@ -131,14 +130,14 @@ func (j *judge) beforeFaults() (intended, ok int) {
 	return intended, ok
 }
 
-// fewSucceeded compares what was achieved before the first fault with what was offered. Random arrivals rarely hit the offered rate
-// exactly, so the answers are counted against the arrivals of that window.
-func (j *judge) fewSucceeded() string {
-	intended, ok := j.beforeFaults()
-	if float64(ok) >= leastShare*float64(intended) {
-		return ""
+// fewSucceeded compares what was achieved before the first fault with what was offered, and names what never was. Random arrivals
+// rarely hit the offered rate exactly, so the answers are counted against the arrivals of that window.
+func (j *judge) fewSucceeded() (reasons []string) {
+	if intended, ok := j.beforeFaults(); float64(ok) < leastShare*float64(intended) {
+		reasons = []string{fmt.Sprintf(
+			"Before the first fault %d of %d operations succeeded, which is under 90 %% of the offered rate.", ok, intended)}
 	}
-	return fmt.Sprintf("Before the first fault %d of %d operations succeeded, which is under 90 %% of the offered rate.", ok, intended)
+	return append(reasons, neverSucceeded(j.h.Load())...)
 }
 
 // rateDoubt tells whether the arrivals before the first fault fall short of the offered rate by more than chance explains (three
