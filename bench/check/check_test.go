@@ -335,6 +335,7 @@ func TestReasons(t *testing.T) {
 		{"sound", func(*history.History) {}, ""},
 		{"interrupted", func(h *history.History) { h.Complete = false }, "The history is not complete"},
 		{"not_drained", func(h *history.History) { h.Drained = 0 }, "The wait for the effects"},
+		{"not_settled", func(h *history.History) { h.Unsettled = true }, "The last look"},
 		{"fault_with_a_problem", func(h *history.History) { h.Faults[0].Problem = "no such process" }, "The fault kill of posts at 5.0 s had a problem: no such process."},
 		{"fault_not_in_effect", func(h *history.History) { h.Faults[0].InEffect = 0 }, "The fault kill of posts at 5.0 s was not seen to take effect"},
 		{"fault_not_lifted", func(h *history.History) { h.Faults[0].Lifted = 0 }, "The fault kill of posts at 5.0 s was not seen to be lifted"},

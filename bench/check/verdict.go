@@ -70,6 +70,9 @@ func (j *judge) doubts() []string {
 	if j.h.Drained == 0 {
 		reasons = append(reasons, "The wait for the effects of all acknowledged writes was given up: what is missing may still have been on its way.")
 	}
+	if j.h.Unsettled {
+		reasons = append(reasons, "The last look at what is there was given up, because it went on changing: what is missing may still have been on its way.")
+	}
 	reasons = append(reasons, j.loadDoubts()...)
 	for _, f := range j.h.Faults {
 		reasons = append(reasons, faultDoubts(f)...)

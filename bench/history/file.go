@@ -31,7 +31,8 @@ const (
 	lineFault     lineType = "fault"
 	lineFinal     lineType = "final"
 	lineDrained   lineType = "drained"
-	lineEnd       lineType = "end" // the run was written to its end
+	lineUnsettled lineType = "unsettled" // what is there went on changing while it was looked at
+	lineEnd       lineType = "end"       // the run was written to its end
 )
 
 // ErrClosed is kept by a Writer that was asked to write after Finish or Abort.
@@ -115,6 +116,9 @@ type (
 	drainedLine struct {
 		Type    lineType      `json:"type"`
 		Drained time.Duration `json:"drained_ns"`
+	}
+	unsettledLine struct {
+		Type lineType `json:"type"`
 	}
 )
 
@@ -208,6 +212,9 @@ func (w *Writer) Final(f Final) { w.write(finalLine{lineFinal, f}) }
 
 // Drained notes when all acknowledged writes had their effect, in run time.
 func (w *Writer) Drained(at time.Duration) { w.write(drainedLine{lineDrained, at}) }
+
+// Unsettled notes that what is there went on changing until the looks at it were given up.
+func (w *Writer) Unsettled() { w.write(unsettledLine{lineUnsettled}) }
 
 // Err returns the first error of writing, nil if there was none. A run whose history cannot be written should stop.
 func (w *Writer) Err() error {

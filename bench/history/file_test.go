@@ -41,7 +41,7 @@ func whole() *History {
 		Finals: []Final{{View: ViewStore, Aggregate: Comment, ID: "c1", Present: true, Version: 2, Ref: "ref1", PostID: "p0",
 			Status: "REJECTED", Author: "bob", Text: "cd", Count: 3, Subscribers: 4, InFeed: true, FeedComments: 5, FeedSubscribers: 6,
 			Posts: 7, List: "ef"}},
-		Drained:  200,
+		Drained: 200, Unsettled: true,
 		Complete: true,
 	}
 }
@@ -77,6 +77,9 @@ func write(t *testing.T, path string, h *History) *Writer {
 		w.Final(f)
 	}
 	w.Drained(h.Drained)
+	if h.Unsettled {
+		w.Unsettled()
+	}
 	return w
 }
 

@@ -224,6 +224,8 @@ type History struct {
 	Finals     []Final
 	// Drained is when all acknowledged writes had their effect; 0 if the wait for that was given up.
 	Drained time.Duration
+	// Unsettled is true if Finals went on changing until the looks were given up: what was on its way may be missing in them.
+	Unsettled bool
 	// Complete is true if the file ends as a whole history ends. One that does not must not be judged valid.
 	Complete bool
 }

@@ -105,6 +105,9 @@ func (r *reader) takeOther(t lineType, line []byte) error {
 		err := json.Unmarshal(line, &d)
 		r.h.Drained = d.Drained
 		return err
+	case lineUnsettled:
+		r.h.Unsettled = true
+		return nil
 	case lineEnd:
 		r.h.Complete = true
 		return nil

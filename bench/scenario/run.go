@@ -324,7 +324,7 @@ func (r *run) look(ctx context.Context) error {
 			break
 		}
 		if r.bed.Clock.Now() > deadline {
-			r.lab.Log.Warn("what is there has not settled: what was on its way may pass for lost", "within", settleWithin.String())
+			r.out.Unsettled()
 			break
 		}
 	}
