@@ -264,14 +264,14 @@ func TestUnreadableEventsArePoison(t *testing.T) {
 		{Key: headerID, Value: []byte("1")}, {Key: headerType, Value: []byte("event.v1.AuthorFollowed")},
 	}}
 	bare := row{topic: Subscriptions, key: []byte("ada"), value: []byte("{}")}
-	unheard := row{topic: Subscriptions, key: []byte("ada"), headers: []kafka.Header{
-		{Key: headerID, Value: []byte("2")}, {Key: headerType, Value: []byte("event.v1.FromTheFuture")},
+	renamed := row{topic: Subscriptions, key: []byte("ada"), headers: []kafka.Header{
+		{Key: headerID, Value: []byte("2")}, {Key: headerType, Value: []byte("event.v1.AuthorWasFollowed")},
 	}}
 	tombstone := row{topic: Subscriptions, key: []byte("ada"), headers: junk.headers}
-	require.NoError(t, p.bus.send(t.Context(), []row{junk, bare, unheard, tombstone}))
+	require.NoError(t, p.bus.send(t.Context(), []row{junk, bare, renamed, tombstone}))
 	p.publish("ada", "two")
 	p.eventuallyHeard("one", "two")
-	require.Eventually(t, func() bool { return len(records(t, b, DeadLetter)) == 3 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(records(t, b, DeadLetter)) == 4 }, 5*time.Second, 10*time.Millisecond)
 }
 
 func TestPoisonWithoutKey(t *testing.T) {

@@ -28,6 +28,7 @@ const (
 
 // The headers that a dead letter has besides its own.
 const (
+	headersOfDeath      = "dead_letter_" // what they begin with
 	headerDeadTopic     = "dead_letter_topic"
 	headerDeadPartition = "dead_letter_partition"
 	headerDeadOffset    = "dead_letter_offset"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,8 +64,8 @@ func Poison(format string, args ...any) error {
 	return &PoisonError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// On applies the events of type M on a topic with apply. Events of other types on that topic are passed over: they are somebody
-// else's, or newer than this program. Call it before Run. An apply that returns Poison is not tried again; any other error is.
+// On applies the events of type M on a topic with apply. Events of other types on that topic are passed over, if they are somebody
+// else's: see passOver. Call it before Run. An apply that returns Poison is not tried again; any other error is.
 func On[M any, E interface {
 	*M
 	proto.Message
@@ -81,7 +82,7 @@ func On[M any, E interface {
 		if len(value) == 0 { // a tombstone, which would be read as an event with nothing in it
 			return Poison("a %s without content", name)
 		}
-		if err := proto.Unmarshal(value, event); err != nil {
+		if err := decode(value, event); err != nil {
 			return Poison("not a %s: %v", name, err)
 		}
 		return apply(ctx, tx, event)
@@ -281,7 +282,7 @@ func (b *Bus) applyOne(ctx context.Context, tx *store.Tx, p *progress, m message
 		return Poison("it lacks the header %s or %s", headerID, headerType)
 	}
 	if !known {
-		return nil
+		return passOver(header(m.headers, headerType))
 	}
 	if b.flags.Level >= Idempotent && !mutant.On(mutant.NoInbox) {
 		n, err := tx.Exec(`INSERT INTO inbox (source, id) VALUES (?, ?) ON CONFLICT DO NOTHING`, source, id)
@@ -310,9 +311,10 @@ func (p *progress) advance(tx *store.Tx, next int64) error {
 	return nil
 }
 
-// putAside sends an event to the dead-letter topic, as it came and with the reason, and moves on.
+// putAside sends an event to the dead-letter topic, as it came and with the reason, and moves on. If it has been a dead letter before,
+// and somebody has put it back, what is said of its first death is left out.
 func (b *Bus) putAside(ctx context.Context, p *progress, m message, poison *PoisonError) error {
-	dead := row{topic: DeadLetter, key: m.key, value: m.value, headers: append(m.headers,
+	dead := row{topic: DeadLetter, key: m.key, value: m.value, headers: append(withoutDeath(m.headers),
 		kafka.Header{Key: headerDeadTopic, Value: []byte(p.topic)},
 		kafka.Header{Key: headerDeadPartition, Value: []byte(strconv.Itoa(p.number))},
 		kafka.Header{Key: headerDeadOffset, Value: []byte(strconv.FormatInt(m.offset, 10))},
@@ -334,6 +336,10 @@ func (b *Bus) putAside(ctx context.Context, p *progress, m message, poison *Pois
 	p.next = m.offset + 1
 	b.log.Warn("event put aside", "topic", p.topic, "partition", p.number, "offset", m.offset, "reason", poison.Reason)
 	return nil
+}
+
+func withoutDeath(headers []kafka.Header) []kafka.Header {
+	return slices.DeleteFunc(slices.Clone(headers), func(h kafka.Header) bool { return strings.HasPrefix(h.Key, headersOfDeath) })
 }
 
 // keepUp keeps whether the partition has been applied to its end.
