@@ -76,6 +76,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		"no_name":        {retype(" . "), `unknown event type`},
 		"tombstone":      {func(m *raw) { m.value = nil }, "a event.v1.PostCreated without content"},
 		"not_protobuf":   {func(m *raw) { m.value = []byte("\xff\xff\xff") }, "its content is not a event.v1.PostCreated"},
+		"retyped_field":  {func(m *raw) { m.value = append(m.value, 0x32, 1, '1') }, "its field 6 is not that of a event.v1.PostCreated"},
 		"about_nothing":  {func(m *raw) { m.value = []byte{0x30, 1} }, "it names nothing"},
 		"another_key":    {func(m *raw) { m.key = []byte("y") }, `its key is "y", and it is about "x"`},
 		"no_key":         {func(m *raw) { m.key = nil }, `its key is "", and it is about "x"`},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/segmentio/kafka-go"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -78,7 +79,22 @@ func message(name string, value []byte) (proto.Message, error) {
 	if err := proto.Unmarshal(value, event); err != nil {
 		return nil, fmt.Errorf("its content is not a %s", name)
 	}
+	if number, found := misread(event.ProtoReflect()); found {
+		return nil, fmt.Errorf("its field %d is not that of a %s", number, name)
+	}
 	return event, nil
+}
+
+// misread finds a field that an event should have and that came as another type: protobuf keeps it as if it were unknown.
+func misread(event protoreflect.Message) (number protowire.Number, found bool) {
+	for rest := event.GetUnknown(); len(rest) > 0; {
+		number, _, n := protowire.ConsumeField(rest)
+		if n < 0 || event.Descriptor().Fields().ByNumber(number) != nil {
+			return number, true
+		}
+		rest = rest[n:]
+	}
+	return 0, false
 }
 
 // subject is what an event is about, and which version of it the event made. A verdict makes none.

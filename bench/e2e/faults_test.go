@@ -46,6 +46,9 @@ func faultsOf() []struct {
 		{fault.Spec{Kind: fault.Bandwidth, Victim: "posts", Rate: 2}, ""},
 		{fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Count: 2}, cluster.Sync},
 		{fault.Spec{Kind: fault.Duplicate, Victim: "blog.posts", Count: 3}, cluster.Sync},
+		{fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions", Count: 3, Change: fault.Added}, cluster.Sync},
+		{fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped}, cluster.Sync},
+		{fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions", Count: 3, Change: fault.Renamed}, cluster.Sync},
 		{fault.Spec{Kind: fault.Rebuild, Victim: "query"}, cluster.Sync},
 	}
 }
@@ -63,7 +66,7 @@ func TestFaults(t *testing.T) {
 			w := &worker{t: t, blog: connect(t, c)}
 			w.work()
 			for _, tc := range faultsOf() {
-				name := strings.ReplaceAll(tc.spec.Kind+" "+tc.spec.Victim+" "+string(tc.spec.Direction)+tc.spec.Code, " ", "_")
+				name := strings.ReplaceAll(tc.spec.Kind+" "+tc.spec.Victim+" "+string(tc.spec.Direction)+tc.spec.Code+tc.spec.Change, " ", "_")
 				t.Run(name, func(t *testing.T) { injectAndLift(t, env, tc.spec, tc.absent == stack, w) })
 			}
 		})

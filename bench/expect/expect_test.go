@@ -53,6 +53,7 @@ func TestJudge(t *testing.T) {
 		{"lost = 0", false, "7"},
 		{"lost in the store = 1", true, "1"},
 		{"duplicated = 0", true, "0"},
+		{"faults not seen = 1", true, "1"}, // the second: nobody looked for the first, which is absent
 		{"verdict = invalid", true, "invalid"},
 		{"verdict = valid", false, "invalid"},
 	} {

@@ -31,6 +31,7 @@ func figures() []figure {
 		{name: "drain", unit: millis, ofFault: true, value: ofFault("drain",
 			func(f measure.Fault) (*float64, string) { return f.DrainMS, f.DrainProblem })},
 		{name: "max TTE", unit: millis, ofFault: true, value: maxTTE},
+		{name: "faults not seen", unit: count, value: notSeen},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
 	}
 	return append(append(all, steadyTimes()...), counts()...)
@@ -85,6 +86,7 @@ func counts() (all []figure) {
 		"stale reads":                 func(f check.Figures) int { return f.Stale.Count },
 		"read-your-writes violations": func(f check.Figures) int { return f.ReadYourWrites.Count },
 		"monotonic-reads violations":  func(f check.Figures) int { return f.MonotonicReads.Count },
+		"passed over":                 func(f check.Figures) int { return f.PassedOver.Count },
 		"repeated effects":            func(f check.Figures) int { return f.Effects.Repeated.Count },
 		"reordered effects":           func(f check.Figures) int { return f.Effects.Reordered.Count },
 		"repeated records":            func(f check.Figures) int { return f.Log.Repeated.Count },
@@ -121,6 +123,16 @@ func ofFault(what string, of func(measure.Fault) (*float64, string)) func(Run, E
 		}
 		return 0, fmt.Errorf("the run has no %s", what)
 	}
+}
+
+// notSeen counts the faults that no probe has seen in effect. Those that a stack has no part for are none of them.
+func notSeen(r Run, _ Expectation) (n float64, _ error) {
+	for _, f := range r.Figures.Faults {
+		if !f.Absent && f.InEffectMS == 0 {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // maxTTE is at least that of the effects that were seen. One that was never seen took longer, nobody knows how long: then only that it

@@ -71,6 +71,8 @@ func New(e Env, s Spec) (Fault, error) {
 		return newMisbehaviour(e, s), nil
 	case Poison, Duplicate:
 		return newStray(e, s), nil
+	case Schema:
+		return newSchema(e, s), nil
 	case Slow, Partition, Reset, Bandwidth:
 		return newNetwork(e, s)
 	}

@@ -28,6 +28,7 @@ const (
 	Bandwidth  = "bandwidth"
 	Poison     = "poison"
 	Duplicate  = "duplicate"
+	Schema     = "schema"
 	Rebuild    = "rebuild"
 	Rolling    = "rolling restart"
 	Crash      = "crash"
@@ -36,7 +37,7 @@ const (
 // Spec is one fault, as data. Which fields count depends on the kind; the others must be left alone.
 type Spec struct {
 	Kind string `json:"kind" yaml:"kind"`
-	// Victim is a part ("comments", "broker"); of the network's faults also one link ("comments->moderation"); of poison and duplicate a
+	// Victim is a part ("comments", "broker"); of the network's faults also one link ("comments->moderation"); of poison, duplicate and schema a
 	// topic ("blog.posts"); of a rolling restart empty.
 	Victim string `json:"victim,omitempty" yaml:"victim"`
 
@@ -48,8 +49,9 @@ type Spec struct {
 	Direction wire.Direction `json:"direction,omitempty" yaml:"direction"` // of slow (default answers), partition and bandwidth (default both)
 	Refuse    bool           `json:"refuse,omitempty" yaml:"refuse"`       // of partition: connections are refused, not swallowed
 	Rate      int64          `json:"rate_kb,omitempty" yaml:"rate_kb"`     // of bandwidth: kB/s, 1 or more
-	Count     int            `json:"count,omitempty" yaml:"count"`         // of poison and duplicate: how many events; 0 for 1
+	Count     int            `json:"count,omitempty" yaml:"count"`         // of poison, duplicate and schema: how many events; 0 for 1
 	Event     string         `json:"event,omitempty" yaml:"event"`         // of duplicate: which type ("event.v1.PostUpdated"); empty for any
+	Change    string         `json:"change,omitempty" yaml:"change"`       // of schema: one of Changes
 	Point     string         `json:"point,omitempty" yaml:"point"`         // of crash: "relay-after-publish:3" is the third pass through the point
 }
 
@@ -64,7 +66,7 @@ func (s Spec) String() string {
 // Kinds are all kinds, in the order in which they are taught.
 func Kinds() []string {
 	return []string{
-		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, SlowEvents, Rebuild, Crash,
+		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, Schema, SlowEvents, Rebuild, Crash,
 	}
 }
 
@@ -92,6 +94,10 @@ func (s Spec) checkVictim() error {
 		if s.Victim != "" {
 			return fmt.Errorf("victim %q: a rolling restart goes through all services, leave it out", s.Victim)
 		}
+		return nil
+	case s.Kind == Schema && s.Victim != schemaTopic:
+		return fmt.Errorf("victim %q: use %s, whose events can be about nobody that the load knows", s.Victim, schemaTopic)
+	case s.Kind == Schema:
 		return nil
 	case s.Kind == Poison || s.Kind == Duplicate:
 		return oneOf("topic", s.Victim, Topics())
@@ -149,11 +155,13 @@ func (s Spec) checkNumbers() error {
 	wrong(s.Kind == Bandwidth && s.Rate < 1, "rate_kb %d: use 1 or more", s.Rate)
 	wrong(s.Kind != Bandwidth && s.Rate != 0, "rate_kb %d: a %s has none", s.Rate, s.Kind)
 	wrong(s.Count < 0 || s.Count > 1000, "count %d: use 1 to 1000", s.Count)
-	wrong(s.Kind != Poison && s.Kind != Duplicate && s.Count != 0, "count %d: a %s has none", s.Count, s.Kind)
+	wrong(s.Kind != Poison && s.Kind != Duplicate && s.Kind != Schema && s.Count != 0, "count %d: a %s has none", s.Count, s.Kind)
 	wrong(s.Kind != Partition && s.Refuse, "refuse: a %s has none", s.Kind)
 	oneWay := s.Kind == Slow || s.Kind == Bandwidth || s.Kind == Partition && !s.Refuse
 	wrong(!oneWay && s.Direction != "", "direction %s: a %s that goes one way only is not to be had", s.Direction, s.Kind)
 	wrong(s.Kind != Duplicate && s.Event != "", "event %q: a %s has none", s.Event, s.Kind)
+	wrong(s.Kind == Schema && !slices.Contains(Changes(), s.Change), "change %q: use %s", s.Change, strings.Join(Changes(), ", "))
+	wrong(s.Kind != Schema && s.Change != "", "change %q: a %s has none", s.Change, s.Kind)
 	_, err = s.pass()
 	wrong(err != nil, "%w", err)
 	switch s.Direction {

@@ -22,7 +22,8 @@ func examples() map[string]fault.Spec {
 		fault.Partition:  {Victim: "comments->moderation"}, fault.Reset: {Victim: "query"},
 		fault.Bandwidth: {Victim: "posts", Rate: 2},
 		fault.Poison:    {Victim: "blog.posts"}, fault.Duplicate: {Victim: "blog.subscriptions", Count: 3}, fault.Rebuild: {Victim: "query"},
-		fault.Crash: {Victim: "posts", Point: "relay-after-publish:3"},
+		fault.Schema: {Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped},
+		fault.Crash:  {Victim: "posts", Point: "relay-after-publish:3"},
 	}
 }
 
@@ -63,6 +64,9 @@ func TestFaultsThatMeanNothing(t *testing.T) {
 		"point_of_a_kill":  {fault.Spec{Kind: fault.Kill, Victim: "posts", Point: "relay-after-publish"}, "has none"},
 		"crash_of_broker":  {fault.Spec{Kind: fault.Crash, Victim: cluster.Broker, Point: "relay-after-publish"}, "has no crash points"},
 		"event_of_poison":  {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Event: "event.v1.PostUpdated"}, "has none"},
+		"schema_of_posts":  {fault.Spec{Kind: fault.Schema, Victim: "blog.posts", Change: fault.Added}, "use blog.subscriptions"},
+		"no_change":        {fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions"}, `change ""`},
+		"change_of_poison": {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Change: fault.Added}, "has none"},
 		"code_of_a_kill":   {fault.Spec{Kind: fault.Kill, Victim: "posts", Code: "INTERNAL"}, "has none"},
 		"after_of_a_pause": {fault.Spec{Kind: fault.Pause, Victim: "posts", After: true}, "has none"},
 		"rate_of_a_reset":  {fault.Spec{Kind: fault.Reset, Victim: "posts", Rate: 9}, "has none"},

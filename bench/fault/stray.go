@@ -23,17 +23,20 @@ type stray struct {
 }
 
 func newStray(e Env, s Spec) Fault {
-	st := &stray{
+	st := newProducer(e, s)
+	return newTimed(s.Kind, s.Victim, e.Now, deed{absent: !e.Stack.Has(cluster.Broker), do: st.begin, undo: st.end})
+}
+
+func newProducer(e Env, s Spec) *stray {
+	return &stray{
 		spec: s, dice: rand.New(rand.NewPCG(e.Seed, 0)),
 		client: &kafka.Client{Addr: kafka.TCP(e.Stack.Address(cluster.Broker)), Transport: &kafka.Transport{DialTimeout: time.Second}},
 	}
-	return newTimed(s.Kind, s.Victim, e.Now, deed{
-		absent: !e.Stack.Has(cluster.Broker), do: st.begin,
-		undo: func(context.Context) error {
-			st.client.Transport.(*kafka.Transport).CloseIdleConnections()
-			return nil
-		},
-	})
+}
+
+func (s *stray) end(context.Context) error {
+	s.client.Transport.(*kafka.Transport).CloseIdleConnections()
+	return nil
 }
 
 // begin returns once the broker has acknowledged all of them.
@@ -43,15 +46,23 @@ func (s *stray) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		response, err := s.client.Produce(ctx, &kafka.ProduceRequest{
-			Topic: s.spec.Victim, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(record),
-		})
-		if err == nil {
-			err = response.Error
+		if err := s.put(ctx, partition, record); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("put an event into %s: %w", s.spec.Victim, err)
-		}
+	}
+	return nil
+}
+
+// put returns once the broker has acknowledged a record.
+func (s *stray) put(ctx context.Context, partition int, record kafka.Record) error {
+	response, err := s.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: s.spec.Victim, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(record),
+	})
+	if err == nil {
+		err = response.Error
+	}
+	if err != nil {
+		return fmt.Errorf("put an event into %s: %w", s.spec.Victim, err)
 	}
 	return nil
 }
@@ -116,13 +127,18 @@ func (s *stray) poison() kafka.Record {
 		"blog.subscriptions": "event.v1.AuthorFollowed",
 	}
 	id := fmt.Sprintf("poison-%016x", s.dice.Uint64())
+	return cloudEvent(types[s.spec.Victim], id, id, []byte{0x0f, 0xff})
+}
+
+// cloudEvent is an event of the laboratory, as producers wrap theirs.
+func cloudEvent(kind, subject, id string, value []byte, extra ...kafka.Header) kafka.Record {
 	return kafka.Record{
-		Key: kafka.NewBytes([]byte(id)), Value: kafka.NewBytes([]byte{0x0f, 0xff}),
-		Headers: []kafka.Header{
+		Key: kafka.NewBytes([]byte(subject)), Value: kafka.NewBytes(value),
+		Headers: append([]kafka.Header{
 			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_source", Value: []byte("/laboratory")},
-			{Key: "ce_type", Value: []byte(types[s.spec.Victim])}, {Key: "ce_subject", Value: []byte(id)},
+			{Key: "ce_type", Value: []byte(kind)}, {Key: "ce_subject", Value: []byte(subject)},
 			{Key: "content-type", Value: []byte("application/protobuf")},
-		},
+		}, extra...),
 	}
 }
 
