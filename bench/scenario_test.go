@@ -54,17 +54,18 @@ func TestScenarioShowCanBeCheckedAndStartedFrom(t *testing.T) {
 }
 
 func TestTally(t *testing.T) {
-	held, missed := []expect.Outcome{{Holds: true}}, []expect.Outcome{{Holds: true}, {}}
+	held, missed, open := expect.Outcome{Holds: true}, expect.Outcome{}, expect.Outcome{Open: true}
+	run := func(outcomes ...expect.Outcome) judged { return judged{Outcomes: outcomes} }
 	for name, tc := range map[string]struct {
 		runs []judged
 		code int
 	}{
-		"all_came_true":        {[]judged{{Verdict: check.Valid, Outcomes: held}}, exitOK},
-		"invalid_as_expected":  {[]judged{{Verdict: check.Invalid, Outcomes: held}}, exitOK},
-		"one_did_not":          {[]judged{{Verdict: check.Valid, Outcomes: held}, {Verdict: check.Valid, Outcomes: missed}}, exitInvalid},
-		"no_verdict":           {[]judged{{Verdict: check.Unknown, Outcomes: held}}, exitUnknown},
-		"no_verdict_is_no_no":  {[]judged{{Verdict: check.Unknown, Outcomes: missed}}, exitUnknown},
-		"a_no_outweighs_doubt": {[]judged{{Verdict: check.Unknown}, {Verdict: check.Valid, Outcomes: missed}}, exitInvalid},
+		"all_came_true":            {[]judged{run(held), run(held, held)}, exitOK},
+		"unknown_as_expected":      {[]judged{{Verdict: check.Unknown, Outcomes: []expect.Outcome{held}}}, exitOK},
+		"one_did_not":              {[]judged{run(held), run(held, missed)}, exitInvalid},
+		"no_verdict":               {[]judged{run(held), run(held, open)}, exitUnknown},
+		"a_no_beside_no_verdict":   {[]judged{run(held, open, missed)}, exitInvalid},
+		"a_no_outweighs_no_answer": {[]judged{run(open), run(missed)}, exitInvalid},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tc.code, codeOf(tally(tc.runs))) })
 	}

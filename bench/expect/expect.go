@@ -46,6 +46,8 @@ type Outcome struct {
 	Holds    bool   `json:"holds"`
 	// Problem is why the run has nothing to say; then it does not hold.
 	Problem string `json:"problem,omitempty"`
+	// Open: it does not hold, and what kept the run from a verdict may be the reason.
+	Open bool `json:"open,omitempty"`
 }
 
 // window is the part of a run that a figure is about.
@@ -192,15 +194,28 @@ func (e Expectation) Judge(r Run) Outcome {
 	if len(e.figure.words) > 0 {
 		o.Measured = e.figure.word(r)
 		o.Holds = o.Measured == e.word
+		o.Open = !o.Holds && r.Check.Verdict == check.Unknown
 		return o
 	}
 	v, err := e.figure.value(r, e)
 	if err != nil {
-		o.Problem = err.Error()
+		o.Problem, o.Open = err.Error(), r.Check.Verdict == check.Unknown
 		return o
 	}
 	o.Measured, o.Holds = e.figure.unit.format(v), e.compare(v)
+	o.Open = !o.Holds && r.Check.Verdict == check.Unknown && !(r.Check.OnlyDisturbed() && e.isAgainst(v))
 	return o
+}
+
+// isAgainst tells whether a value that is not as expected differs in a direction in which no busy machine pushes it.
+func (e Expectation) isAgainst(v float64) bool {
+	switch e.figure.busy {
+	case lowers:
+		return v > e.value
+	case raises:
+		return v < e.value
+	}
+	return false
 }
 
 func (e Expectation) compare(v float64) bool {

@@ -68,6 +68,39 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestOpen: what kept a run from a verdict explains what it can make worse, and nothing else.
+func TestOpen(t *testing.T) {
+	busy := check.Result{Verdict: check.Unknown, Reasons: []string{"busy"}, Disturbed: []string{"busy"}}
+	for name, tc := range map[string]struct {
+		text    string
+		verdict check.Result
+		open    bool
+	}{
+		"less_available":        {"during of fault 2: availability >= 99 %", busy, true},
+		"more_available":        {"during of fault 2: availability < 10 %", busy, false},
+		"slower":                {"p99 latency of ListFeed < 1 s", busy, true},
+		"quicker":               {"p99 latency of ListFeed > 3 s", busy, false},
+		"lost":                  {"lost = 0", busy, false},
+		"lost_too_little":       {"lost > 10", busy, true},
+		"no_verdict":            {"verdict = valid", busy, true},
+		"no_such_window":        {"after of fault 2: availability > 1 %", busy, true},
+		"nothing_was_confirmed": {"during of fault 2: availability < 10 %", check.Result{Verdict: check.Unknown, Reasons: []string{"not seen"}}, true},
+		"a_verdict":             {"during of fault 2: availability >= 99 %", check.Result{Verdict: check.Valid}, false},
+		"came_true":             {"during of fault 2: availability >= 90 %", busy, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := Parse(tc.text)
+			require.NoError(t, err)
+			r := run()
+			tc.verdict.Figures = r.Check.Figures
+			r.Check = tc.verdict
+			o := e.Judge(r)
+			require.Equal(t, name == "came_true", o.Holds)
+			require.Equal(t, tc.open, o.Open)
+		})
+	}
+}
+
 func TestMaxTTEOfWhatWasNeverSeen(t *testing.T) {
 	for text, holds := range map[string]bool{
 		"during of fault 2: max TTE < 4 s": false, "during of fault 2: max TTE = 3.1 s": false,

@@ -2,6 +2,7 @@ package expect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tandem/bench/check"
@@ -16,21 +17,30 @@ type figure struct {
 	ofFault  bool // it is about a fault, and has no window of its own
 	perOp    bool // it may be asked of one operation
 	needsOp  bool // it must be
+	busy     push // what a busy machine does to it
 	value    func(Run, Expectation) (float64, error)
 	words    []string // the values of a figure that is a word, whose value word tells
 	word     func(Run) string
 }
 
+// push is what a busy machine can do to a figure; "" if that is not known, or both.
+type push string
+
+const (
+	raises push = "raises" // it takes longer
+	lowers push = "lowers" // it succeeds less often; or it is less of what only happens under load
+)
+
 // figures are all figures that can be expected.
 func figures() []figure {
 	all := []figure{
-		{name: "availability", unit: percent, windowed: true, perOp: true, value: availability},
+		{name: "availability", unit: percent, windowed: true, perOp: true, busy: lowers, value: availability},
 		{name: "degraded answers", unit: percent, windowed: true, perOp: true, value: degraded},
-		{name: "recovery", unit: millis, ofFault: true, value: ofFault("recovery",
+		{name: "recovery", unit: millis, ofFault: true, busy: raises, value: ofFault("recovery",
 			func(f measure.Fault) (*float64, string) { return f.RecoveryMS, f.RecoveryProblem })},
-		{name: "drain", unit: millis, ofFault: true, value: ofFault("drain",
+		{name: "drain", unit: millis, ofFault: true, busy: raises, value: ofFault("drain",
 			func(f measure.Fault) (*float64, string) { return f.DrainMS, f.DrainProblem })},
-		{name: "max TTE", unit: millis, ofFault: true, value: maxTTE},
+		{name: "max TTE", unit: millis, ofFault: true, busy: raises, value: maxTTE},
 		{name: "faults not seen", unit: count, value: notSeen},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
 	}
@@ -49,7 +59,7 @@ func steadyTimes() (all []figure) {
 			"p50": func(p measure.Percentiles) float64 { return p.P50 },
 			"p99": func(p measure.Percentiles) float64 { return p.P99 },
 		} {
-			all = append(all, figure{name: p + " " + name, unit: millis, perOp: true, needsOp: true, value: percentile(of, at)})
+			all = append(all, figure{name: p + " " + name, unit: millis, perOp: true, needsOp: true, busy: raises, value: percentile(of, at)})
 		}
 	}
 	return all
@@ -91,11 +101,22 @@ func counts() (all []figure) {
 		"reordered effects":           func(f check.Figures) int { return f.Effects.Reordered.Count },
 		"repeated records":            func(f check.Figures) int { return f.Log.Repeated.Count },
 	} {
-		all = append(all, figure{name: name, unit: count, value: func(r Run, _ Expectation) (float64, error) {
+		busy := lowers
+		if slices.Contains(ofTimeouts(), name) {
+			busy = raises
+		}
+		all = append(all, figure{name: name, unit: count, busy: busy, value: func(r Run, _ Expectation) (float64, error) {
 			return float64(of(r.Check.Figures)), nil
 		}})
 	}
 	return all
+}
+
+// ofTimeouts are the counts that grow where answers, retries or consumers are late. No other count does.
+func ofTimeouts() []string {
+	return []string{
+		"unknown writes", "half done", "stale reads", "read-your-writes violations", "monotonic-reads violations", "repeated records",
+	}
 }
 
 // faultOf returns the fault that an expectation is about.

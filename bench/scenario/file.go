@@ -31,16 +31,33 @@ type Scenario struct {
 	expected map[string][]expect.Expectation // by "sync", "async" or "<stack> at <level>", of async also "async at <acks>"
 }
 
-// Variant is the protection that the stacks run with.
+// Variant is the protection that the stacks run with. A stack that has run with all of its own already has no part in it.
 type Variant struct {
-	Sync  string // level
-	Async string // level
-	Acks  string
+	Sync  string // level; "" if sync does not run
+	Async string // level; "" if async does not run
+	Acks  string // of async
 }
 
 // String names the variant, for a table.
 func (v Variant) String() string {
-	return fmt.Sprintf("sync %s, async %s, acks %s", v.Sync, v.Async, v.Acks)
+	var parts []string
+	if v.Sync != "" {
+		parts = append(parts, "sync "+v.Sync)
+	}
+	if v.Async != "" {
+		parts = append(parts, "async "+v.Async, "acks "+v.Acks)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Stacks are those that run.
+func (v Variant) Stacks() (stacks []string) {
+	for _, stack := range []string{cluster.Sync, cluster.Async} {
+		if v.level(stack) != "" {
+			stacks = append(stacks, stack)
+		}
+	}
+	return stacks
 }
 
 // level is that of one stack.
@@ -247,9 +264,6 @@ func (r *reader) plan() Plan {
 	p.World = load.WorldSize{Posts: l.World.Posts, Comments: l.World.Comments, Authors: l.World.Authors, Subscriptions: l.World.Subscriptions}
 	p.Steps, p.Sample = nil, 100
 	r.wrong(p.Check(), "load")
-	if len(r.file.Steps) == 0 {
-		r.wrong(errors.New("no steps: a scenario without a fault shows nothing"), "steps")
-	}
 	for i, step := range r.file.Steps {
 		s := Step{Spec: step.Fault, Before: step.Before, For: step.For, After: step.After}
 		r.wrong(s.check(), "steps", i)
@@ -275,8 +289,8 @@ func Levels(stack string) []string {
 // Acks are whose word async's publishers can wait for.
 func Acks() []string { return []string{"none", "one", "all"} }
 
-// variants are all combinations of the levels.
-func (r *reader) variants() (all []Variant) {
+// variants are what the stacks run with.
+func (r *reader) variants() []Variant {
 	l := r.file.Levels
 	for key, choice := range map[string]struct{ given, allowed []string }{
 		"sync": {l.Sync, Levels(cluster.Sync)}, "async": {l.Async, Levels(cluster.Async)}, "acks": {l.Acks, Acks()},
@@ -290,11 +304,19 @@ func (r *reader) variants() (all []Variant) {
 			}
 		}
 	}
-	for _, sync := range l.Sync {
-		for _, async := range l.Async {
-			for _, acks := range l.Acks {
-				all = append(all, Variant{Sync: sync, Async: async, Acks: acks})
-			}
+	return paired(l.Sync, l.Async, l.Acks)
+}
+
+// paired puts the levels of sync beside all combinations of async's levels and acks, so that each stack runs once with each of its
+// own: what the other one runs with changes nothing.
+func paired(sync, async, acks []string) []Variant {
+	all := make([]Variant, max(len(sync), len(async)*len(acks)))
+	for i := range all {
+		if i < len(sync) {
+			all[i].Sync = sync[i]
+		}
+		if i < len(async)*len(acks) {
+			all[i].Async, all[i].Acks = async[i/len(acks)], acks[i%len(acks)]
 		}
 	}
 	return all

@@ -35,7 +35,7 @@ expect:
 func TestParse(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(good))
 	require.NoError(t, err)
-	require.Equal(t, []Variant{{"naive", "outbox", "all"}, {"retry", "outbox", "all"}}, s.Variants)
+	require.Equal(t, []Variant{{"naive", "outbox", "all"}, {Sync: "retry"}}, s.Variants)
 	require.Equal(t, []string{"moderation"}, s.Plan.Faults())
 	require.InDelta(t, 100, s.Plan.Rate, 0)
 	texts := func(stack string, v Variant) (texts []string) {
@@ -47,6 +47,30 @@ func TestParse(t *testing.T) {
 	require.Equal(t, []string{"during: availability of CreateComment = 0 %", "verdict = valid"}, texts(cluster.Sync, s.Variants[0]))
 	require.Equal(t, []string{"during: availability of CreateComment = 0 %", "recovery < 3 s", "verdict = valid"}, texts(cluster.Sync, s.Variants[1]))
 	require.Equal(t, []string{"lost = 0", "verdict = valid"}, texts(cluster.Async, s.Variants[0]))
+}
+
+// TestEachStackRunsOnceWithEachOfItsOwn: what the other one runs with makes no run of its own.
+func TestEachStackRunsOnceWithEachOfItsOwn(t *testing.T) {
+	text := strings.Replace(good, "async: outbox", "async: [direct, outbox]\n  acks: [none, all]", 1)
+	s, err := Parse("x.yaml", []byte(text))
+	require.NoError(t, err)
+	require.Equal(t, []Variant{
+		{"naive", "direct", "none"}, {"retry", "direct", "all"}, {Async: "outbox", Acks: "none"}, {Async: "outbox", Acks: "all"},
+	}, s.Variants)
+	require.Equal(t, []string{cluster.Sync, cluster.Async}, s.Variants[0].Stacks())
+	require.Equal(t, []string{cluster.Async}, s.Variants[2].Stacks())
+	require.Equal(t, "async outbox, acks none", s.Variants[2].String())
+}
+
+// TestCalm: a scenario may break nothing, and then expects nothing of a fault.
+func TestCalm(t *testing.T) {
+	before, after := good[:strings.Index(good, "steps:")], good[strings.Index(good, "expect:"):]
+	_, err := Parse("x.yaml", []byte(before+after))
+	require.ErrorContains(t, err, "the scenario has 0 steps")
+	s, err := Parse("x.yaml", []byte(before+"expect: {sync: [lost = 0], async: [lost = 0]}\n"))
+	require.NoError(t, err)
+	require.Empty(t, s.Plan.Steps)
+	require.Equal(t, s.Plan.Steady, s.Plan.Length())
 }
 
 func TestLoadAsData(t *testing.T) {
@@ -126,7 +150,10 @@ func FuzzParse(f *testing.F) {
 		require.NoError(t, s.Plan.Check())
 		require.NotEmpty(t, s.Variants)
 		for _, v := range s.Variants {
-			require.NotEmpty(t, s.Expected(cluster.Sync, v))
+			require.NotEmpty(t, v.Stacks())
+			for _, stack := range v.Stacks() {
+				require.NotEmpty(t, s.Expected(stack, v))
+			}
 		}
 	})
 }
