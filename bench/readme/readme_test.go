@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,9 +49,7 @@ func TestEveryCommandBlock(t *testing.T) {
 	require.NoError(t, err)
 	ci, err := os.ReadFile("../../.ci/run")
 	require.NoError(t, err)
-	clone := filepath.Join(t.TempDir(), "tandem")
-	out, err := exec.Command("git", "clone", "--quiet", "../..", clone).CombinedOutput()
-	require.NoError(t, err, string(out))
+	clone := newClone(t)
 	all := blocks(t, string(readme))
 	require.GreaterOrEqual(t, len(all), 5, "blocks were not recognised")
 	for _, b := range all {
