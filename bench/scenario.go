@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func newScenario() *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newScenarioList(), newScenarioShow(), newScenarioCheck(), newScenarioRun())
+	cmd.AddCommand(newScenarioList(), newScenarioShow(), newScenarioCheck(), newScenarioRun(), newScenarioCompare())
 	return cmd
 }
 
@@ -95,11 +96,20 @@ func newScenarioRun() *cobra.Command {
 		},
 	}
 	addHow(cmd, &r.bench.config)
+	takeFreePorts(cmd)
 	addOwnProcs(cmd, &r.bench.procs)
 	cmd.Flags().Uint64Var(&r.seed, "seed", 0, "seed of everything that is left to chance; 0 for each scenario's own")
 	cmd.Flags().StringVar(&r.bench.results, "results", "results", "`folder` that gets a folder for each run")
+	cmd.Flags().StringVar(&r.record, "record", "", "`file` that gets what was expected and measured, for `tandem scenario compare`")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON to stdout instead of tables")
 	return cmd
+}
+
+// takeFreePorts makes free ports the default: nobody calls a service of a scenario by hand, and so it can run beside `tandem up`.
+func takeFreePorts(cmd *cobra.Command) {
+	f := cmd.Flags().Lookup("free-ports")
+	f.DefValue = "true"
+	_ = f.Value.Set(f.DefValue) // it is a word for a bool
 }
 
 // findScenarios reads all that is named before anything runs.
@@ -130,6 +140,7 @@ func findScenario(arg string) (*scenario.Scenario, error) {
 type scenarioRun struct {
 	bench  bench
 	seed   uint64
+	record string // path; "" for none
 	asJSON bool
 }
 
@@ -138,6 +149,7 @@ type judged struct {
 	Scenario string           `json:"scenario"`
 	Variant  string           `json:"variant"`
 	Stack    string           `json:"stack"`
+	Level    string           `json:"level"` // of the stack
 	Folder   string           `json:"folder"`
 	Verdict  check.Verdict    `json:"verdict"`
 	Reasons  []string         `json:"reasons,omitempty"`
@@ -146,6 +158,7 @@ type judged struct {
 
 func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout io.Writer) error {
 	var done []judged
+	rec := record{Seed: r.seed, Start: time.Now(), Machine: report.ThisMachine()}
 	for _, s := range all {
 		for _, v := range s.Variants {
 			of, err := r.one(ctx, s, v)
@@ -153,6 +166,9 @@ func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout 
 				return fmt.Errorf("scenario %s (%s): %w", s.Name, v, err)
 			}
 			done = append(done, of...)
+			if err := r.keep(rec, done); err != nil {
+				return err
+			}
 			if !r.asJSON {
 				printJudged(stdout, s, of)
 			}
@@ -168,6 +184,15 @@ func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout 
 		printTally(stdout, done)
 	}
 	return tally(done)
+}
+
+// keep writes the record of the runs so far, if one is wanted.
+func (r *scenarioRun) keep(rec record, done []judged) error {
+	if r.record == "" {
+		return nil
+	}
+	rec.Runs = done
+	return rec.save(r.record)
 }
 
 // one runs a scenario in one variant.
@@ -191,7 +216,8 @@ func (r *scenarioRun) one(ctx context.Context, s *scenario.Scenario, v scenario.
 
 func judge(s *scenario.Scenario, v scenario.Variant, stack report.Stack, dir string) judged {
 	j := judged{
-		Scenario: s.Name, Variant: v.String(), Stack: stack.Stack, Folder: dir, Verdict: stack.Check.Verdict, Reasons: stack.Check.Reasons,
+		Scenario: s.Name, Variant: v.String(), Stack: stack.Stack, Level: levelOf(stack.Stack, v), Folder: dir,
+		Verdict: stack.Check.Verdict, Reasons: stack.Check.Reasons,
 	}
 	for _, e := range s.Expected(stack.Stack, v) {
 		j.Outcomes = append(j.Outcomes, e.Judge(expect.Run{Figures: stack.Figures, Check: stack.Check}))
