@@ -30,7 +30,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer service.Close(log, "database", db)
 	moderation := &server{
-		db: db, bus: events.New(bus.Config{Service: "moderation", Topic: bus.Verdicts, DB: db, Log: log, Trouble: flags.Trouble()}),
+		db: db, bus: events.New(bus.Config{
+			Service: "moderation", Topic: bus.Verdicts, DB: db, Log: log, Trouble: flags.Trouble(), Narrow: flags.Narrow(),
+		}),
 		policy: rules.NewPolicy(*blocked),
 	}
 	moderation.listen()

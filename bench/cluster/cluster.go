@@ -66,6 +66,8 @@ type Config struct {
 
 	// LabFaults lets the laboratory make the services misbehave (lab.v1.FaultsService).
 	LabFaults bool
+	// Narrow are the bottlenecks of services, by their names, as --lab-narrow takes them. A service that is restarted has its own again.
+	Narrow map[string]string
 
 	// Procs is GOMAXPROCS of every process; 0 leaves it alone.
 	Procs int

@@ -103,6 +103,7 @@ func serviceFlags(cfg Config, name string, addresses map[string]string) ([]strin
 	if cfg.LabFaults {
 		args = append(args, "--lab-faults")
 	}
+	args = append(args, optional("--lab-narrow", cfg.Narrow[name])...)
 	args = append(args, optional("--level", cfg.Level())...)
 	if cfg.Stack == Sync {
 		peers, err := cfg.peers(name, addresses)

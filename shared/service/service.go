@@ -68,6 +68,7 @@ type Flags struct {
 	stopWithStdin bool
 	labFaults     bool
 	trouble       *trouble.Trouble
+	narrow        *trouble.Narrow
 }
 
 // NewFlags returns the shared flags of a service that listens on address unless told otherwise.
@@ -83,6 +84,14 @@ func NewFlags(name, address string) *Flags {
 	f.Set.BoolVar(&f.stopWithStdin, "stop-with-stdin", false,
 		"stop when standard input ends, so that the service never outlives who started it")
 	f.Set.BoolVar(&f.labFaults, "lab-faults", false, "let the laboratory make this service misbehave (lab.v1.FaultsService)")
+	f.Set.Func("lab-narrow", "a bottleneck in front of the work that moderation does, for the laboratory, for example "+
+		"at_once=2,takes=20ms,queue=100,patience=400ms (default: none)", func(text string) error {
+		size, err := trouble.ParseBottleneck(text)
+		if err == nil {
+			f.narrow = trouble.NewNarrow(size)
+		}
+		return err
+	})
 	return f
 }
 
@@ -113,6 +122,9 @@ func (f *Flags) Data() string { return f.dataDir }
 
 // Trouble is what the laboratory may do to the service; nil if it may do nothing.
 func (f *Flags) Trouble() *trouble.Trouble { return f.trouble }
+
+// Narrow is the bottleneck that the service was started with; nil for none.
+func (f *Flags) Narrow() *trouble.Narrow { return f.narrow }
 
 // UntilStdinEnds returns a context that ends with ctx and, if --stop-with-stdin was given, when standard input ends.
 func (f *Flags) UntilStdinEnds(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -157,6 +169,9 @@ func NewServer(flags *Flags, log *slog.Logger, more ...grpc.ServerOption) (*Serv
 	}
 	s := &Server{flags: flags, log: log, listener: listener, health: health.NewServer()}
 	s.open, s.endStreams = context.WithCancel(context.Background())
+	if flags.narrow != nil {
+		more = append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(flags.narrow.Calls)}, more...)
+	}
 	if flags.trouble != nil {
 		more = append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(flags.trouble.Calls)}, more...)
 	}
@@ -222,6 +237,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.drain()
 	stopWork()
 	failed = errors.Join(failed, work.Wait())
+	s.flags.narrow.Wait()
 	s.log.Info("stopped")
 	return failed
 }

@@ -118,6 +118,7 @@ type Bus struct {
 	log    *slog.Logger
 	// trouble is what the laboratory does to this consumer; nil if it may do nothing.
 	trouble *trouble.Trouble
+	narrow  *trouble.Narrow // nil for none
 	client  *kafka.Client
 	pool    *kafka.Transport
 
@@ -134,6 +135,7 @@ type Config struct {
 	DB      *store.DB
 	Log     *slog.Logger
 	Trouble *trouble.Trouble // nil for none
+	Narrow  *trouble.Narrow  // nil for none
 }
 
 // New returns a bus that is idle until Run.
@@ -147,7 +149,7 @@ func (f *Flags) New(c Config) *Bus {
 		MetadataTTL: 500 * time.Millisecond,
 	}
 	return &Bus{
-		flags: f, source: "/" + c.Service, topic: c.Topic, db: c.DB, log: c.Log, trouble: c.Trouble, pool: pool,
+		flags: f, source: "/" + c.Service, topic: c.Topic, db: c.DB, log: c.Log, trouble: c.Trouble, narrow: c.Narrow, pool: pool,
 		client: &kafka.Client{Addr: kafka.TCP(strings.Split(f.brokers, ",")...), Transport: pool},
 		wake:   make(chan struct{}, 1), routes: map[string]map[string]handler{}, partitions: map[partition]*progress{},
 	}

@@ -119,9 +119,9 @@ func (b *Bus) consume(ctx context.Context, p *progress) {
 	}
 }
 
-// portions is a batch as it is to be applied: whole, or, if the laboratory delays each event, one by one.
+// portions is a batch as it is to be applied: whole, or, if the laboratory delays events, one by one.
 func (b *Bus) portions(batch []message) [][]message {
-	if !b.trouble.SlowsEvents() {
+	if !b.trouble.SlowsEvents() && b.narrow == nil {
 		return [][]message{batch}
 	}
 	return slices.Collect(slices.Chunk(batch, 1))
@@ -130,7 +130,7 @@ func (b *Bus) portions(batch []message) [][]message {
 // digest applies messages, trying until it works. What is applied is applied whole or not at all, so it returns false only if ctx has
 // ended.
 func (b *Bus) digest(ctx context.Context, p *progress, batch []message) bool {
-	if b.trouble.Event(ctx) != nil {
+	if b.trouble.Event(ctx) != nil || b.narrow.Event(ctx, header(batch[0].headers, headerType)) != nil {
 		return false
 	}
 	err := b.retry(ctx, "apply "+p.topic, func(context.Context) error {
