@@ -47,6 +47,9 @@ type Env struct {
 	Net   *wire.Net // with all links of Spec.Links; nil if there are none
 	Now   Clock
 	Seed  uint64 // of what a fault leaves to chance
+	// Sent is how many operations of the load were sent so far, and Rate how many are a second outside of bursts. Only bursts need them.
+	Sent func() int64
+	Rate float64
 }
 
 // New returns a fault that is ready to be injected.
@@ -65,6 +68,8 @@ func New(e Env, s Spec) (Fault, error) {
 		return newRolling(e), nil
 	case Crash:
 		return newCrash(e, s)
+	case Burst:
+		return newBurst(e, s)
 	case Rebuild:
 		return newRebuild(e, s), nil
 	case SlowCalls, SlowEvents, Errors:

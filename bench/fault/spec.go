@@ -32,13 +32,14 @@ const (
 	Rebuild    = "rebuild"
 	Rolling    = "rolling restart"
 	Crash      = "crash"
+	Burst      = "burst"
 )
 
 // Spec is one fault, as data. Which fields count depends on the kind; the others must be left alone.
 type Spec struct {
 	Kind string `json:"kind" yaml:"kind"`
 	// Victim is a part ("comments", "broker"); of the network's faults also one link ("comments->moderation"); of poison, duplicate and schema a
-	// topic ("blog.posts"); of a rolling restart empty.
+	// topic ("blog.posts"); of a rolling restart and a burst empty.
 	Victim string `json:"victim,omitempty" yaml:"victim"`
 
 	Delay     time.Duration  `json:"delay_ns,omitempty" yaml:"delay"`      // of slow, slow calls and slow events: 1 ms or more
@@ -53,6 +54,7 @@ type Spec struct {
 	Event     string         `json:"event,omitempty" yaml:"event"`         // of duplicate: which type ("event.v1.PostUpdated"); empty for any
 	Change    string         `json:"change,omitempty" yaml:"change"`       // of schema: one of Changes
 	Point     string         `json:"point,omitempty" yaml:"point"`         // of crash: "relay-after-publish:3" is the third pass through the point
+	Factor    float64        `json:"factor,omitempty" yaml:"factor"`       // of burst: what the rate of the load is multiplied by, 1.5 to 100
 }
 
 // String names the fault in a table: a kill by its victim alone, because that is what most are.
@@ -67,6 +69,7 @@ func (s Spec) String() string {
 func Kinds() []string {
 	return []string{
 		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, Schema, SlowEvents, Rebuild, Crash,
+		Burst,
 	}
 }
 
@@ -97,7 +100,9 @@ func (s Spec) checkVictim() error {
 		return nil
 	case s.Kind == Schema && s.Victim != schemaTopic:
 		return fmt.Errorf("victim %q: use %s, whose events can be about nobody that the load knows", s.Victim, schemaTopic)
-	case s.Kind == Schema:
+	case s.Kind == Burst && s.Victim != "":
+		return fmt.Errorf("victim %q: a burst hits whoever the load is for, leave it out", s.Victim)
+	case s.Kind == Schema || s.Kind == Burst:
 		return nil
 	case s.Kind == Poison || s.Kind == Duplicate:
 		return oneOf("topic", s.Victim, Topics())
@@ -154,6 +159,8 @@ func (s Spec) checkNumbers() error {
 	wrong(s.Kind != Errors && s.After, "after: a %s has none", s.Kind)
 	wrong(s.Kind == Bandwidth && s.Rate < 1, "rate_kb %d: use 1 or more", s.Rate)
 	wrong(s.Kind != Bandwidth && s.Rate != 0, "rate_kb %d: a %s has none", s.Rate, s.Kind)
+	wrong(s.Kind == Burst && !(s.Factor >= 1.5 && s.Factor <= 100), "factor %v: use 1.5 to 100", s.Factor) // NaN too
+	wrong(s.Kind != Burst && s.Factor != 0, "factor %v: a %s has none", s.Factor, s.Kind)
 	wrong(s.Count < 0 || s.Count > 1000, "count %d: use 1 to 1000", s.Count)
 	wrong(s.Kind != Poison && s.Kind != Duplicate && s.Kind != Schema && s.Count != 0, "count %d: a %s has none", s.Count, s.Kind)
 	wrong(s.Kind != Partition && s.Refuse, "refuse: a %s has none", s.Kind)

@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ func examples() map[string]fault.Spec {
 		fault.Poison:    {Victim: "blog.posts"}, fault.Duplicate: {Victim: "blog.subscriptions", Count: 3}, fault.Rebuild: {Victim: "query"},
 		fault.Schema: {Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped},
 		fault.Crash:  {Victim: "posts", Point: "relay-after-publish:3"},
+		fault.Burst:  {Factor: 3},
 	}
 }
 
@@ -74,6 +76,10 @@ func TestFaultsThatMeanNothing(t *testing.T) {
 		"refusing_reset":   {fault.Spec{Kind: fault.Reset, Victim: "posts", Refuse: true}, "has none"},
 		"one_way_kill":     {fault.Spec{Kind: fault.Kill, Victim: "posts", Direction: wire.Requests}, "one way only"},
 		"one_way_refusal":  {fault.Spec{Kind: fault.Partition, Victim: "posts", Refuse: true, Direction: wire.Requests}, "one way only"},
+		"no_factor":        {fault.Spec{Kind: fault.Burst}, "factor 0"},
+		"factor_no_number": {fault.Spec{Kind: fault.Burst, Factor: math.NaN()}, "factor NaN"},
+		"burst_victim":     {fault.Spec{Kind: fault.Burst, Factor: 3, Victim: "posts"}, "leave it out"},
+		"factor_of_a_kill": {fault.Spec{Kind: fault.Kill, Victim: "posts", Factor: 3}, "has none"},
 		"no_direction":     {fault.Spec{Kind: fault.Partition, Victim: "posts", Direction: "up"}, `direction "up"`},
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, tc.spec.Check(), tc.want) })

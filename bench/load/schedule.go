@@ -35,6 +35,12 @@ const (
 	Constant Arrivals = "constant"
 )
 
+// Burst is a time in which the load is heavier than its rate.
+type Burst struct {
+	From, Until time.Duration // from the start of the load
+	Factor      float64       // what the rate is multiplied by, above 0
+}
+
 // DefaultClients is how many sessions the operations are spread over unless told otherwise.
 const DefaultClients = 64
 
@@ -68,6 +74,7 @@ type ScheduleConfig struct {
 	Zipf     *float64 // how steep the popularity of posts and authors is; nil for ZipfExponent, 0 for all alike
 	Clients  int      // sessions; default DefaultClients
 	Witness  float64  // share of the writes whose showing is to be witnessed, from 0 to 1
+	Bursts   []Burst  // in the order of From, without overlap
 	// After is the load before this one on the same stack, with those before it; nil for none. What it has deleted or ended is not
 	// touched again, and what it has created not created again. Its seed must be another one.
 	After *Schedule
@@ -158,14 +165,31 @@ func arrivals(cfg ScheduleConfig) ([]time.Duration, error) {
 		gap = newRand(cfg.Seed, streamArrivals).ExpFloat64
 	}
 	times := make([]time.Duration, 0, int(cfg.Rate*cfg.Length.Seconds()))
-	mean := float64(time.Second) / cfg.Rate
 	for sum := gap(); ; sum += gap() {
-		t := time.Duration(sum * mean)
+		t := cfg.when(sum)
 		if t >= cfg.Length {
 			return times, nil
 		}
 		times = append(times, t)
 	}
+}
+
+// when is the time by which so many operations are due. In a burst they are due at Factor times the rate: a Poisson process whose time
+// runs faster is one of a higher rate.
+func (cfg ScheduleConfig) when(operations float64) time.Duration {
+	t := operations * float64(time.Second) / cfg.Rate
+	for _, b := range cfg.Bursts {
+		over := t - float64(b.From)
+		if over <= 0 {
+			break
+		}
+		length := float64(b.Until - b.From)
+		if over <= b.Factor*length {
+			return b.From + time.Duration(over/b.Factor)
+		}
+		t -= (b.Factor - 1) * length
+	}
+	return time.Duration(t)
 }
 
 // drawOps gives each arrival an operation by the shares of the mix.

@@ -247,6 +247,39 @@ func TestArrivalsHaveTheRate(t *testing.T) {
 }
 
 // TestPopularityFollowsZipf holds the draws against the law itself.
+// TestBurstsMultiplyTheRate: in a burst and nowhere else, and what comes before it stays as it was.
+func TestBurstsMultiplyTheRate(t *testing.T) {
+	for _, spread := range []Arrivals{Poisson, Constant} {
+		t.Run(string(spread), func(t *testing.T) {
+			cfg := ScheduleConfig{Rate: 1000, Length: 40 * time.Second, Arrivals: spread, Seed: 3}
+			calm, err := arrivals(cfg)
+			require.NoError(t, err)
+			cfg.Bursts = []Burst{{10 * time.Second, 15 * time.Second, 4}, {20 * time.Second, 21 * time.Second, 8}, {39 * time.Second, time.Minute, 2}}
+			times, err := arrivals(cfg)
+			require.NoError(t, err)
+			require.True(t, slices.IsSorted(times))
+			for _, part := range []struct {
+				from, until time.Duration
+				want        float64
+			}{{0, 10, 10_000}, {10, 15, 20_000}, {15, 20, 5000}, {20, 21, 8000}, {21, 39, 18_000}, {39, 40, 2000}} {
+				n := len(within(times, part.from*time.Second, part.until*time.Second))
+				require.InDelta(t, part.want, n, 5*math.Sqrt(part.want), "from %d to %d s", part.from, part.until)
+			}
+			before := within(calm, 0, 10*time.Second)
+			require.Equal(t, before, times[:len(before)])
+		})
+	}
+}
+
+func within(times []time.Duration, from, until time.Duration) (inside []time.Duration) {
+	for _, t := range times {
+		if t >= from && t < until {
+			inside = append(inside, t)
+		}
+	}
+	return inside
+}
+
 func TestPopularityFollowsZipf(t *testing.T) {
 	const n, draws, shift = 50, 200_000, 5
 	for name, exponent := range map[string]float64{"uniform": 0, "ycsb": 0.99, "default": ZipfExponent, "steep": 3} {
