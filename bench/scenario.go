@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/bench/check"
+	"tandem/bench/cluster"
 	"tandem/bench/expect"
 	"tandem/bench/report"
 	"tandem/bench/scenario"
@@ -160,6 +162,9 @@ func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout 
 	var done []judged
 	rec := record{Seed: r.seed, Start: time.Now(), Machine: report.ThisMachine()}
 	for _, s := range all {
+		if err := r.measureCapacity(ctx, s); err != nil {
+			return fmt.Errorf("scenario %s: %w", s.Name, err)
+		}
 		for _, v := range s.Variants {
 			of, err := r.one(ctx, s, v)
 			if err != nil {
@@ -212,6 +217,33 @@ func (r *scenarioRun) one(ctx context.Context, s *scenario.Scenario, v scenario.
 		all = append(all, judge(s, v, stack, dir))
 	}
 	return all, nil
+}
+
+// measureCapacity measures what the scenario's load is measured by, once for all variants and both stacks, which must get the same load.
+func (r *scenarioRun) measureCapacity(ctx context.Context, s *scenario.Scenario) error {
+	if s.Plan.Capacity == nil {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "tandem-capacity-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	config := r.bench.config
+	config.Stack, config.Dir, config.SyncLevel = cluster.Sync, dir, s.Variants[0].Sync
+	giveBack := takeProcs(r.bench.procs)
+	defer giveBack()
+	carried, err := s.Plan.MeasureCapacity(ctx, scenario.Lab{
+		Cluster: config, Log: slog.New(slog.NewTextHandler(r.bench.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return fmt.Errorf("measure the capacity: %w", err)
+	}
+	s.Plan = s.Plan.WithCapacity(carried)
+	c := s.Plan.Capacity
+	fmt.Fprintf(r.bench.stderr, "tandem: sync carries %.1f %s a second; with %g of that the load is %g operations a second\n",
+		c.PerSecond, c.Of, c.Share, s.Plan.Rate)
+	return nil
 }
 
 func judge(s *scenario.Scenario, v scenario.Variant, stack report.Stack, dir string) judged {

@@ -89,7 +89,9 @@ type file struct {
 	Lesson   string `yaml:"lesson"`
 	Load     struct {
 		Seed     uint64        `yaml:"seed"`
-		Rate     float64       `yaml:"rate"`     // operations per second
+		Rate     float64       `yaml:"rate"`              // operations per second
+		Share    float64       `yaml:"share_of_capacity"` // of what is carried of the operation Of a second, in place of rate
+		Of       string        `yaml:"of"`
 		Arrivals load.Arrivals `yaml:"arrivals"` // poisson or constant
 		Zipf     float64       `yaml:"zipf"`     // how steep popularity is; 0: all alike
 		Mix      []load.Share  `yaml:"mix"`      // a list of op and share
@@ -104,6 +106,10 @@ type file struct {
 			Subscriptions int `yaml:"subscriptions"`
 		} `yaml:"world"`
 	} `yaml:"load"`
+	// Topology is how a stack is built otherwise than usual.
+	Topology struct {
+		Narrow []Narrow `yaml:"narrow"`
+	} `yaml:"topology"`
 	Levels struct {
 		Sync  words `yaml:"sync"`
 		Async words `yaml:"async"`
@@ -263,6 +269,7 @@ func (r *reader) plan() Plan {
 	p.Arrivals, p.Zipf, p.Mix, p.Retries = l.Arrivals, l.Zipf, l.Mix, l.Retries
 	p.World = load.WorldSize{Posts: l.World.Posts, Comments: l.World.Comments, Authors: l.World.Authors, Subscriptions: l.World.Subscriptions}
 	p.Steps, p.Sample = nil, 100
+	r.capacity(&p)
 	r.wrong(p.Check(), "load")
 	for i, step := range r.file.Steps {
 		s := Step{Spec: step.Fault, Before: step.Before, For: step.For, After: step.After}
@@ -273,6 +280,28 @@ func (r *reader) plan() Plan {
 		r.wrong(fmt.Errorf("the load lasts %v: use at most %v", p.Length(), longestLoad), "steps")
 	}
 	return p
+}
+
+// capacity reads what the load is measured by, and the bottlenecks.
+func (r *reader) capacity(p *Plan) {
+	l := r.file.Load
+	for _, n := range r.file.Topology.Narrow {
+		if n.Queue == 0 { // as much work as a second brings, unless told otherwise
+			n.Queue = int(int64(n.AtOnce) * int64(time.Second) / int64(max(n.Takes, time.Millisecond)))
+		}
+		p.Narrow = append(p.Narrow, n)
+	}
+	if err := p.checkNarrow(); err != nil {
+		r.wrong(err, "topology", "narrow")
+		p.Narrow = nil // it is told once
+		return
+	}
+	if l.Share != 0 || l.Of != "" {
+		p.Capacity = &Capacity{Share: l.Share, Of: l.Of}
+		if below(below(&r.root, "load"), "rate") != nil {
+			r.wrong(errors.New("rate and share_of_capacity: use one of the two"), "load", "rate")
+		}
+	}
 }
 
 // longestLoad bounds a scenario: it is a lesson, and not a soak.

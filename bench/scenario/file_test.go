@@ -3,11 +3,13 @@ package scenario
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tandem/bench/cluster"
 	"tandem/bench/load"
+	"tandem/shared/trouble"
 )
 
 const good = `name: leaf-down
@@ -86,6 +88,33 @@ func TestLoadAsData(t *testing.T) {
 	require.Equal(t, DefaultPlan().Mix, s.Plan.Mix, "what is not said is as in tandem bench")
 }
 
+func TestLoadByCapacity(t *testing.T) {
+	text := strings.NewReplacer(
+		"{rate: 100, steady: 2s}", "{share_of_capacity: 0.7, of: CreateComment, steady: 2s, mix: [{op: GetPost, share: 3}, {op: CreateComment, share: 1}]}",
+		"levels:", "topology: {narrow: [{part: moderation, at_once: 2, takes: 20ms, patience: 400ms}]}\nlevels:",
+		"{kind: kill, victim: moderation}", "{kind: burst, factor: 3}",
+	).Replace(good)
+	s, err := Parse("x.yaml", []byte(text))
+	require.NoError(t, err)
+	narrow := trouble.Bottleneck{AtOnce: 2, Takes: 20 * time.Millisecond, Queue: 100, Patience: 400 * time.Millisecond}
+	require.Equal(t, []Narrow{{"moderation", narrow}}, s.Plan.Narrow)
+	require.Equal(t, map[string]string{"moderation": narrow.String()}, narrowed(s.Plan.Narrow))
+	p := s.Plan.WithCapacity(99.96)
+	require.InDelta(t, 280, p.Rate, 0, "70 % of 100 CreateComment a second, which are a quarter of the load")
+	require.InDelta(t, 100, p.Capacity.PerSecond, 0)
+	require.Zero(t, s.Plan.Capacity.PerSecond, "the scenario stays as it was read")
+	require.Equal(t, []load.Burst{{From: 3 * time.Second, Until: 5 * time.Second, Factor: 3}}, p.bursts())
+	calm := p
+	calm.Steps = nil
+	calm.Steady = p.Length()
+	heavy, err := New(p)
+	require.NoError(t, err)
+	even, err := New(calm)
+	require.NoError(t, err)
+	more := len(heavy.Schedule.Ops) - len(even.Schedule.Ops)
+	require.InDelta(t, 2*2*280, more, 250, "2 s at three times the rate")
+}
+
 func TestMistakesAreFoundByLine(t *testing.T) {
 	for name, tc := range map[string]struct{ from, to, want string }{
 		"typo":               {"question:", "qestion:", "x.yaml:3: unknown key qestion"},
@@ -109,6 +138,14 @@ func TestMistakesAreFoundByLine(t *testing.T) {
 		"retries_below_0":    {"steady: 2s", "retries: -1", "x.yaml:5: -1 retries"},
 		"unknown_in_mix":     {"rate: 100", "mix: [{op: Like, share: 1}]", `x.yaml:5: mix: unknown operation "Like"`},
 		"typo_in_mix":        {"rate: 100", "mix: [{op: GetPost, shar: 1}]", "x.yaml:5: unknown key shar"},
+		"narrow_query":       {"levels:", "topology: {narrow: [{part: query, at_once: 2, takes: 20ms}]}\nlevels:", `x.yaml:6: narrow part "query"`},
+		"narrow_for_nothing": {"levels:", "topology: {narrow: [{part: moderation, at_once: 2}]}\nlevels:", "x.yaml:6: narrow moderation: takes 0s"},
+		"typo_in_narrow":     {"levels:", "topology: {narrow: [{part: moderation, at_one: 2}]}\nlevels:", "x.yaml:6: unknown key at_one"},
+		"share_of_a_machine": {"rate: 100", "share_of_capacity: 0.7, of: CreateComment", "x.yaml:5: share_of_capacity: without a narrow part"},
+		"rate_and_share":     {"rate: 100", "rate: 100, share_of_capacity: 0.7, of: CreateComment", "x.yaml:5: rate and share_of_capacity"},
+		"share_of_nothing":   {"rate: 100", "share_of_capacity: 0.7, of: Like", `x.yaml:5: of "Like"`},
+		"share_no_number":    {"rate: 100", "share_of_capacity: .nan, of: GetPost", "x.yaml:5: share_of_capacity NaN"},
+		"small_burst":        {"{kind: kill, victim: moderation}", "{kind: burst, factor: 1}", "x.yaml:10: factor 1"},
 		"too_long":           {"after: 3s", "after: 3h", "use at most 5m"},
 		"two_documents":      {"expect:", "---\nexpect:", "more than one document"},
 	} {

@@ -30,6 +30,11 @@ type Plan struct {
 	// Steps are the faults, one after the other. A stack without the victim spends the time of a step unhurt.
 	Steps []Step `json:"steps"`
 
+	// Narrow are services with a bottleneck, in both stacks and for the whole run.
+	Narrow []Narrow `json:"narrow,omitempty"`
+	// Capacity is what Rate follows from; nil if it was given.
+	Capacity *Capacity `json:"capacity,omitempty"`
+
 	// Delay is what each call of the load takes longer on its way from its user to a service, in whole milliseconds. It is for testing
 	// the laboratory: what it adds must be found again. 0 puts nothing in the way.
 	Delay time.Duration `json:"delay_ns,omitempty"`
@@ -80,6 +85,18 @@ func Kills(slot Slot, victims ...string) (steps []Step) {
 		})
 	}
 	return steps
+}
+
+// bursts are the times in which the load is heavier.
+func (p Plan) bursts() (all []load.Burst) {
+	slot := p.Steady
+	for _, s := range p.Steps {
+		if s.Kind == fault.Burst {
+			all = append(all, load.Burst{From: slot + s.Before, Until: slot + s.Before + s.For, Factor: s.Factor})
+		}
+		slot += s.length()
+	}
+	return all
 }
 
 func (s Step) length() time.Duration { return s.Before + s.For + s.After }
@@ -141,6 +158,9 @@ func (p Plan) Check() error {
 	if err := errors.Join(load.CheckArrivals(p.Arrivals), load.CheckZipf(p.Zipf), load.CheckMix(p.Mix)); err != nil {
 		return err
 	}
+	if err := errors.Join(p.checkNarrow(), p.checkCapacity()); err != nil {
+		return err
+	}
 	for _, s := range p.Steps {
 		if err := s.check(); err != nil {
 			return err
@@ -178,6 +198,7 @@ func New(p Plan) (*Experiment, error) {
 	schedule, err := load.NewSchedule(load.ScheduleConfig{
 		World: world, Seed: p.Seed, Rate: p.Rate, Length: p.Length(),
 		Arrivals: p.Arrivals, Zipf: &p.Zipf, Mix: p.Mix, Clients: p.Clients, Witness: p.WitnessShare,
+		Bursts: p.bursts(),
 	})
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 	r.show(Progress{Stage: "start"})
 	r.bed, err = testbed.Start(ctx, testbed.Config{
 		Cluster: r.lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline, Retries: e.Plan.Retries,
-		OnSend: func(o *history.Operation) { r.out.Invoke(o) }, Log: lab.Log,
+		OnSend: r.sends, Log: lab.Log,
 	})
 	if err != nil {
 		return Cost{}, err
@@ -90,6 +90,7 @@ func (r *run) prepare() *wire.Net {
 	if r.Plan.Delay > 0 {
 		links = append(links, userLinks()...)
 	}
+	r.lab.Cluster.Narrow = narrowed(r.Plan.Narrow)
 	r.net = wire.New(links, nil)
 	r.lab.Cluster.Via = r.net.Via
 	return r.net
@@ -108,8 +109,15 @@ type run struct {
 	before  testbed.Spent // the load
 	atStart traffic       // of the load
 	looks   atomic.Int64
+	sent    atomic.Int64 // operations of the load
 	witness *load.Witness
 	down    atomic.Pointer[string]
+}
+
+// sends hears of an operation that is about to be sent.
+func (r *run) sends(o *history.Operation) {
+	r.sent.Add(1)
+	r.out.Invoke(o)
 }
 
 func (r *run) show(p Progress) {
@@ -244,7 +252,9 @@ func (r *run) breakEach(ctx context.Context, start time.Duration) error {
 
 // takeStep carries out one step, whose slot begins at a run time.
 func (r *run) takeStep(ctx context.Context, n uint64, slot time.Duration, step Step) error {
-	f, err := fault.New(fault.Env{Stack: r.bed.Cluster, Net: r.net, Now: r.bed.Clock.Now, Seed: r.Plan.Seed + n}, step.Spec)
+	f, err := fault.New(fault.Env{
+		Stack: r.bed.Cluster, Net: r.net, Now: r.bed.Clock.Now, Seed: r.Plan.Seed + n, Sent: r.sent.Load, Rate: r.Plan.Rate,
+	}, step.Spec)
 	if err != nil {
 		return err
 	}
