@@ -25,7 +25,7 @@ func (j *judge) judgeLog() {
 	if len(j.h.Records) == 0 {
 		return
 	}
-	l := &log{judge: j, of: map[key]*line{}, seen: map[event]bool{}, partition: map[string]int{}}
+	l := &log{judge: j, of: map[key]*line{}, floor: map[key]int64{}, seen: map[event]bool{}, partition: map[string]int{}}
 	for i := range j.h.Records {
 		if r := &j.h.Records[i]; !isDead(r) {
 			l.take(r)
@@ -40,6 +40,7 @@ func (j *judge) judgeLog() {
 type log struct {
 	*judge
 	of        map[key]*line
+	floor     map[key]int64
 	order     []*line
 	seen      map[event]bool
 	partition map[string]int // of a topic and key
@@ -76,6 +77,9 @@ func (l *log) take(r *history.Record) {
 
 func (l *log) takeVersion(r *history.Record) {
 	k := key{r.Aggregate, r.ID}
+	if r.Version <= l.floorOf(k) {
+		return // of before the load: it came late, or once more, and its first record is not in this log
+	}
 	of := l.of[k]
 	if of == nil {
 		of = &line{key: k, first: r.Version, newest: r.Version - 1, versions: map[int64]bool{}}
@@ -91,6 +95,18 @@ func (l *log) takeVersion(r *history.Record) {
 	of.versions[r.Version] = true
 	of.newest, of.first = max(of.newest, r.Version), min(of.first, r.Version)
 	of.deleted = of.deleted || strings.HasSuffix(r.EventType, "Deleted")
+}
+
+// floorOf is the version that a thing had when the load began; 0 if that is not known.
+func (l *log) floorOf(k key) int64 {
+	floor, found := l.floor[k]
+	if !found {
+		if before, known := l.before(k); known {
+			floor = before
+		}
+		l.floor[k] = floor
+	}
+	return floor
 }
 
 // judgeStarts finds the versions that are left out: between the first and the last record of a thing, and before the first, which

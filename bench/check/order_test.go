@@ -175,6 +175,8 @@ func TestLog(t *testing.T) {
 		{"followed_before", newRun().of("async").subscribe("ann", "bob", preload, version(4)).subscribe("ann", "bob", version(4)).counted("ann", 1, 1).logged().unlogged("ann", 4), "", Valid},
 		{"never_followed", newRun().of("async").unsubscribe("ann", "bob").counted("ann", 0, 0).logged(), "", Valid},
 		{"late_record_of_the_preload", newRun().of("async").post("p", preload).update("p").saw("p", 2, 0).record("PostCreated", post, "p", 1).logged(), "", Valid},
+		{"copy_of_a_record_of_the_preload", followed().record("AuthorFollowed", author, "ann", 2), "", Valid},
+		{"copy_of_a_record_of_the_preload_first", newRun().of("async").subscribe("ann", "bob", preload, version(4)).record("AuthorFollowed", author, "ann", 2).subscribe("ann", "eve", version(5)).counted("ann", 2, 2).logged(), "", Valid},
 		{"decision_in_the_log", decided(2).record("CommentUpdated", history.Comment, "c", 2), "", Valid},
 		{"decision_not_in_the_log", decided(2), "lost.log 1", Invalid},
 		{"verdicts_have_no_version", three().record("CommentModerated", history.Comment, "c", 0).record("CommentModerated", history.Comment, "c", 0).lastRecord(func(r *history.Record) { r.EventID = "another" }), "", Valid},
