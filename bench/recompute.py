@@ -268,12 +268,24 @@ def compare_fault(run, c, i, figures, ops):
         c.figure(f"{name}, {key}, all", run.availability(window), figures["total"][key])
         for op in ops:
             c.figure(f"{name}, {key}, {op}", run.availability(window, op), theirs[op][key])
+            compare_times(run, c, f"{name}, {key}, {op}", [o for o in run.within(window) if o["op"] == op], theirs[op]["times"][key])
     writes = run.acknowledged_writes(run.within(windows["during"]))
     known = [(o, *run.effect(o)) for o in writes]
     longest = max(((run.shows(o, at) - o["intended_ns"]) / MS for o, at, k in known if k == SHOWN), default=None)
     c.figure(f"{name}, max TTE", longest, figures["max_tte_ms"])
     c.figure(f"{name}, effects not seen", sum(k == MISSING for _, _, k in known), figures["tte_missing"])
     compare_drain(run, c, name, fault, figures)
+
+
+def compare_times(run, c, name, due, figures):
+    ok = [o for o in due if o["outcome"] == "ok"]
+    c.figure(f"{name}, OK time", percentiles([o["completed_ns"] - o["intended_ns"] for o in ok]), figures["ok"])
+    answered = [o for o in due if o["completed_ns"] > 0]
+    c.figure(f"{name}, answer time", percentiles([o["completed_ns"] - o["intended_ns"] for o in answered]), figures["answer"])
+    known = [(o, *run.effect(o)) for o in run.acknowledged_writes(ok)]
+    shown = [run.shows(o, at) - o["intended_ns"] for o, at, k in known if k == SHOWN]
+    c.figure(f"{name}, TTE", percentiles(shown), figures.get("tte"))
+    c.figure(f"{name}, TTE not seen", sum(k == MISSING for _, _, k in known), figures.get("tte_missing", 0))
 
 
 def compare_drain(run, c, name, fault, figures):

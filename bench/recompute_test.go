@@ -46,6 +46,8 @@ func TestRecompute(t *testing.T) {
 		"CreatePost, TTA":  func(s *report.Stack) { op(t, s, "CreatePost").TTA = nil },
 		"ListFeed, failed": func(s *report.Stack) { op(t, s, "ListFeed").Failed++ },
 		"during, all, ok":  func(s *report.Stack) { s.Figures.Faults[0].Total.During.OK++ },
+		"answer time":      func(s *report.Stack) { s.Figures.Faults[0].Ops[0].Times.During.Answer.Max++ },
+		"TTE not seen":     func(s *report.Stack) { s.Figures.Faults[0].Ops[0].Times.After.TTEMissing++ },
 		"recovery":         func(s *report.Stack) { s.Figures.Faults[0].RecoveryMS = new(12345.0) },
 		"drained writes":   func(s *report.Stack) { s.Figures.Faults[0].DrainWrites++ },
 		"max TTE":          func(s *report.Stack) { s.Figures.Faults[0].MaxTTEMS = new(12345.0) },

@@ -251,8 +251,9 @@ func judge(s *scenario.Scenario, v scenario.Variant, stack report.Stack, dir str
 		Scenario: s.Name, Variant: v.String(), Stack: stack.Stack, Level: levelOf(stack.Stack, v), Folder: dir,
 		Verdict: stack.Check.Verdict, Reasons: stack.Check.Reasons,
 	}
+	r := expect.Run{Figures: stack.Figures, Check: stack.Check, RPCs: stack.Cost.RPCs, Messages: stack.Cost.Messages}
 	for _, e := range s.Expected(stack.Stack, v) {
-		j.Outcomes = append(j.Outcomes, e.Judge(expect.Run{Figures: stack.Figures, Check: stack.Check}))
+		j.Outcomes = append(j.Outcomes, e.Judge(r))
 	}
 	return j
 }

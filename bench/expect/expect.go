@@ -9,6 +9,7 @@ package expect
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,6 +37,9 @@ type Expectation struct {
 type Run struct {
 	Figures measure.Report
 	Check   check.Result
+	// RPCs and Messages are those of each operation in the steady window; 0 if they were not counted.
+	RPCs     float64
+	Messages float64
 }
 
 // Outcome is whether an expectation came true.
@@ -119,7 +123,7 @@ func (e *Expectation) choose(name string) error {
 		return fmt.Errorf("no figure %q: use one of %s", name, strings.Join(names, ", "))
 	case f.windowed && e.window == "":
 		return fmt.Errorf("say when: before, during or after the fault, for example \"during: %s\"", name)
-	case !f.windowed && e.window != "" && !f.ofFault:
+	case e.window != "" && !f.windowed && !f.ofFault && !f.either:
 		return fmt.Errorf("%s is about the whole run: leave out %q", name, e.window)
 	case e.op != "" && !f.perOp:
 		return fmt.Errorf("%s is not counted by operation: leave out \"of %s\"", name, e.op)
@@ -185,7 +189,7 @@ func (u unit) format(v float64) string {
 	case millis:
 		return time.Duration(v * float64(time.Millisecond)).Round(10 * time.Microsecond).String()
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
+	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
 }
 
 // Judge tells whether the expectation came true in a run.

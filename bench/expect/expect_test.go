@@ -15,7 +15,7 @@ func share(ok, degraded, intended int) measure.Availability {
 
 // run is one in which the second fault stopped CreateComment.
 func run() Run {
-	r := Run{Check: check.Result{Verdict: check.Invalid}}
+	r := Run{Check: check.Result{Verdict: check.Invalid}, RPCs: 3.2561, Messages: 0.5}
 	r.Check.Figures.Lost.Store.Count, r.Check.Figures.Lost.ReadModel.Count, r.Check.Figures.Lost.Log.Count = 1, 2, 4
 	r.Figures.Ops = []measure.Op{
 		{Op: "CreateComment", TTA: &measure.Percentiles{P50: 1.5, P99: 20}, TTE: &measure.Percentiles{P50: 3, P99: 40}},
@@ -26,7 +26,14 @@ func run() Run {
 		{
 			Victim: "moderation", RecoveryMS: new(400.0), DrainProblem: "an acknowledged write has no effect that was seen", MaxTTEMS: new(3100.0),
 			Total: measure.Windows{Before: share(100, 0, 100), During: share(90, 9, 100)},
-			Ops:   []measure.Windows{{Op: "CreateComment", Before: share(10, 0, 10), During: share(0, 0, 10)}},
+			Ops: []measure.Windows{
+				{Op: "CreateComment", Before: share(10, 0, 10), During: share(0, 0, 10), Times: &measure.WindowTimes{
+					Before: measure.Times{OK: &measure.Percentiles{P50: 2, P99: 9}, TTE: &measure.Percentiles{P50: 3, P99: 10}},
+					During: measure.Times{Answer: &measure.Percentiles{P50: 900, P99: 1000}, TTE: &measure.Percentiles{P50: 800}, TTEMissing: 1},
+				}},
+				{Op: "ListFeed", Times: &measure.WindowTimes{During: measure.Times{OK: &measure.Percentiles{P50: 5, P99: 400}}}},
+				{Op: "GetPost"},
+			},
 		},
 	}
 	return r
@@ -50,6 +57,13 @@ func TestJudge(t *testing.T) {
 		{"p50 TTA of CreateComment <= 1.5ms", true, "1.5ms"},
 		{"p99 TTE of CreateComment < 40 ms", false, "40ms"},
 		{"p99 latency of ListFeed > 2 s", true, "2.5s"},
+		{"before of fault 2: p99 TTA of CreateComment < 10 ms", true, "9ms"},
+		{"before of fault 2: p50 TTE of CreateComment < 2 ms", false, "3ms"},
+		{"during of fault 2: p99 latency of ListFeed < 500 ms", true, "400ms"},
+		{"during of fault 2: p50 answer time of CreateComment >= 900 ms", true, "900ms"},
+		{"during of fault 2: p50 TTE of CreateComment > 500 ms", true, "800ms"},
+		{"rpcs per operation < 4", true, "3.26"},
+		{"messages per operation > 1", false, "0.5"},
 		{"lost = 0", false, "7"},
 		{"lost in the store = 1", true, "1"},
 		{"duplicated = 0", true, "0"},
@@ -119,13 +133,17 @@ func TestMaxTTEOfWhatWasNeverSeen(t *testing.T) {
 // TestNothingToSay: what the run does not tell never holds.
 func TestNothingToSay(t *testing.T) {
 	for text, why := range map[string]string{
-		"during of fault 3: availability = 100 %":           "has 2 faults",
-		"during of fault 1: recovery < 1 s":                 "no broker",
-		"during of fault 2: drain < 1 s":                    "no effect that was seen",
-		"after of fault 2: availability = 100 %":            "nothing was due after",
-		"during of fault 2: availability of GetPost >= 0 %": "the load has no GetPost",
-		"p50 latency of GetPost >= 0 s":                     "the load has no GetPost",
-		"p50 latency of CreateComment >= 0 s":               "no CreateComment succeeded",
+		"during of fault 3: availability = 100 %":               "has 2 faults",
+		"during of fault 1: recovery < 1 s":                     "no broker",
+		"during of fault 2: drain < 1 s":                        "no effect that was seen",
+		"after of fault 2: availability = 100 %":                "nothing was due after",
+		"during of fault 2: availability of ListPosts >= 0 %":   "the load has no ListPosts",
+		"p50 latency of GetPost >= 0 s":                         "the load has no GetPost",
+		"during of fault 2: p50 latency of CreateComment > 0 s": "no CreateComment has such a time",
+		"during of fault 2: p50 TTA of CreateComment >= 0 s":    "no CreateComment has such a time",
+		"during of fault 2: p50 TTE of CreateComment < 3 s":     "effects of 1 acknowledged writes",
+		"during of fault 2: p50 latency of GetPost < 3 s":       "without times",
+		"p50 latency of CreateComment >= 0 s":                   "no CreateComment succeeded",
 	} {
 		t.Run(text, func(t *testing.T) {
 			e, err := Parse(text)
@@ -147,15 +165,17 @@ func TestLinesThatMeanNothing(t *testing.T) {
 		"during of fault 0: availability = 1 %": "counted from 1",
 		"lost of CreatePost = 0":                "not counted by operation",
 		"p99 TTE < 1 s":                         "say of which operation",
-		"p99 TTE of CreateLike < 1 s":           `no operation "CreateLike"`,
-		"during: availability >= 101 %":         "0 % to 100 %",
-		"during: availability >= 0.99":          "0 % to 100 %",
-		"recovery < 3":                          "a time such as",
-		"recovery < -3 s":                       "a time such as",
-		"lost = few":                            "a number",
-		"lost = NaN":                            "a number",
-		"verdict >= valid":                      "is a word",
-		"verdict = good":                        "valid, invalid, unknown",
+		"p99 answer time of GetPost < 1 s":      "say when",
+		"during: p99 staleness of CreatePost < 1 s": "whole run",
+		"p99 TTE of CreateLike < 1 s":               `no operation "CreateLike"`,
+		"during: availability >= 101 %":             "0 % to 100 %",
+		"during: availability >= 0.99":              "0 % to 100 %",
+		"recovery < 3":                              "a time such as",
+		"recovery < -3 s":                           "a time such as",
+		"lost = few":                                "a number",
+		"lost = NaN":                                "a number",
+		"verdict >= valid":                          "is a word",
+		"verdict = good":                            "valid, invalid, unknown",
 	} {
 		t.Run(text, func(t *testing.T) {
 			_, err := Parse(text)

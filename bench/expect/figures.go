@@ -1,11 +1,13 @@
 package expect
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"tandem/bench/check"
+	"tandem/bench/history"
 	"tandem/bench/measure"
 )
 
@@ -15,6 +17,7 @@ type figure struct {
 	unit     unit
 	windowed bool // it is about a window of a fault
 	ofFault  bool // it is about a fault, and has no window of its own
+	either   bool // it is about a window of a fault, or without one about the steady window
 	perOp    bool // it may be asked of one operation
 	needsOp  bool // it must be
 	busy     push // what a busy machine does to it
@@ -44,40 +47,101 @@ func figures() []figure {
 		{name: "faults not seen", unit: count, value: notSeen},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
 	}
-	return append(append(all, steadyTimes()...), counts()...)
+	return slices.Concat(all, times(), traffic(), counts())
 }
 
-// steadyTimes are the percentiles of the steady window: "p99 latency", "p50 TTA", ...
-func steadyTimes() (all []figure) {
-	for name, of := range map[string]func(measure.Op) *measure.Percentiles{
-		"latency":   func(o measure.Op) *measure.Percentiles { return o.Latency },
-		"TTA":       func(o measure.Op) *measure.Percentiles { return o.TTA },
-		"TTE":       func(o measure.Op) *measure.Percentiles { return o.TTE },
-		"staleness": func(o measure.Op) *measure.Percentiles { return o.Staleness },
+// times are percentiles of the steady window, or of one around a fault: "p99 latency", "p50 TTA", ...
+func times() (all []figure) {
+	for name, t := range map[string]timesOf{
+		"latency":     {steady: func(o measure.Op) *measure.Percentiles { return o.Latency }, window: okOf(false)},
+		"TTA":         {steady: func(o measure.Op) *measure.Percentiles { return o.TTA }, window: okOf(true)},
+		"TTE":         {steady: func(o measure.Op) *measure.Percentiles { return o.TTE }, window: func(_ string, t measure.Times) *measure.Percentiles { return t.TTE }},
+		"staleness":   {steady: func(o measure.Op) *measure.Percentiles { return o.Staleness }},
+		"answer time": {window: func(_ string, t measure.Times) *measure.Percentiles { return t.Answer }},
 	} {
 		for p, at := range map[string]func(measure.Percentiles) float64{
 			"p50": func(p measure.Percentiles) float64 { return p.P50 },
 			"p99": func(p measure.Percentiles) float64 { return p.P99 },
 		} {
-			all = append(all, figure{name: p + " " + name, unit: millis, perOp: true, needsOp: true, busy: raises, value: percentile(of, at)})
+			all = append(all, figure{
+				name: p + " " + name, unit: millis, perOp: true, needsOp: true, busy: raises, value: t.percentile(at),
+				either: t.steady != nil && t.window != nil, windowed: t.steady == nil,
+			})
 		}
 	}
 	return all
 }
 
-func percentile(of func(measure.Op) *measure.Percentiles, at func(measure.Percentiles) float64) func(Run, Expectation) (float64, error) {
+// timesOf are where a distribution is found: in the steady window, and in one around a fault. nil: nowhere.
+type timesOf struct {
+	steady func(measure.Op) *measure.Percentiles
+	window func(op string, t measure.Times) *measure.Percentiles
+}
+
+// okOf is the time until an OK answer, of writes or of reads.
+func okOf(writes bool) func(string, measure.Times) *measure.Percentiles {
+	return func(op string, t measure.Times) *measure.Percentiles {
+		if history.IsWrite(op) != writes {
+			return nil
+		}
+		return t.OK
+	}
+}
+
+func (t timesOf) percentile(at func(measure.Percentiles) float64) func(Run, Expectation) (float64, error) {
 	return func(r Run, e Expectation) (float64, error) {
+		if e.window != "" {
+			return t.inWindow(r, e, at)
+		}
 		for _, op := range r.Figures.Ops {
 			if op.Op != e.op {
 				continue
 			}
-			if p := of(op); p != nil {
+			if p := t.steady(op); p != nil {
 				return at(*p), nil
 			}
 			return 0, fmt.Errorf("no %s succeeded in the steady window, or it has no such time", e.op)
 		}
 		return 0, fmt.Errorf("the load has no %s", e.op)
 	}
+}
+
+// inWindow is a percentile of a window around a fault. An effect that was never seen took longer than those that were: then only that
+// a time is above something can come true.
+func (t timesOf) inWindow(r Run, e Expectation, at func(measure.Percentiles) float64) (float64, error) {
+	windows, err := windowsOf(r, e)
+	if err != nil {
+		return 0, err
+	}
+	if windows.Times == nil {
+		return 0, errors.New("this run was measured without times around its faults")
+	}
+	times := map[window]measure.Times{before: windows.Times.Before, during: windows.Times.During, after: windows.Times.After}[e.window]
+	p := t.window(e.op, times)
+	if p == nil {
+		return 0, fmt.Errorf("no %s has such a time %s the fault", e.op, e.window)
+	}
+	v := at(*p)
+	if above := strings.HasPrefix(e.comparison, ">") && e.compare(v); p == times.TTE && times.TTEMissing > 0 && !above {
+		return 0, fmt.Errorf("the effects of %d acknowledged writes were never seen", times.TTEMissing)
+	}
+	return v, nil
+}
+
+// traffic is what the stack said for each operation, in the steady window.
+func traffic() (all []figure) {
+	for name, of := range map[string]func(Run) float64{
+		"rpcs per operation":     func(r Run) float64 { return r.RPCs },
+		"messages per operation": func(r Run) float64 { return r.Messages },
+	} {
+		all = append(all, figure{name: name, unit: count, value: func(r Run, _ Expectation) (float64, error) {
+			if r.RPCs == 0 { // even an operation that calls nobody is a call
+				return 0, errors.New("calls and messages were not counted in this run")
+			}
+			return of(r), nil
+		}})
+	}
+	return all
 }
 
 // counts are the figures of the checker's account.
@@ -170,23 +234,25 @@ func maxTTE(r Run, e Expectation) (float64, error) {
 	return v, nil
 }
 
+// windowsOf returns what was measured around the fault that an expectation is about, of its operation.
+func windowsOf(r Run, e Expectation) (measure.Windows, error) {
+	f, err := faultOf(r, e)
+	if err != nil || e.op == "" {
+		return f.Total, err
+	}
+	for _, w := range f.Ops {
+		if w.Op == e.op {
+			return w, nil
+		}
+	}
+	return measure.Windows{}, fmt.Errorf("the load has no %s", e.op)
+}
+
 // availabilityIn returns the availability in the window that an expectation is about.
 func availabilityIn(r Run, e Expectation) (measure.Availability, error) {
-	f, err := faultOf(r, e)
+	windows, err := windowsOf(r, e)
 	if err != nil {
 		return measure.Availability{}, err
-	}
-	windows := f.Total
-	if e.op != "" {
-		found := false
-		for _, w := range f.Ops {
-			if w.Op == e.op {
-				windows, found = w, true
-			}
-		}
-		if !found {
-			return measure.Availability{}, fmt.Errorf("the load has no %s", e.op)
-		}
 	}
 	a := map[window]measure.Availability{before: windows.Before, during: windows.During, after: windows.After}[e.window]
 	if a.Share == nil {

@@ -68,6 +68,8 @@ type Windows struct {
 	Before Availability `json:"before"`
 	During Availability `json:"during"`
 	After  Availability `json:"after"`
+	// Times is how long the operation took in the same windows; null for all together, and in results of an older tandem.
+	Times *WindowTimes `json:"times,omitempty"`
 }
 
 // Cell is the availability of an operation during a fault, beside what the dependency graph predicts.
@@ -181,6 +183,7 @@ func (s *subject) measureFault(i int) Fault {
 	m.Total = s.windows("", w)
 	for _, op := range s.ops {
 		of := s.windows(op, w)
+		of.Times = s.windowTimes(op, w)
 		m.Ops = append(m.Ops, of)
 		m.BlastRadius = append(m.BlastRadius, s.cell(of, f))
 	}

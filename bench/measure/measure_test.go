@@ -251,6 +251,34 @@ func TestAvailabilityAroundAFault(t *testing.T) {
 	require.Equal(t, Availability{Share: new(0.5), OK: 19, Intended: 38}, f.Total.During)
 }
 
+// TestTimesAroundAFault: by intended time; what fails and what is never seen is told apart from what succeeds and shows.
+func TestTimesAroundAFault(t *testing.T) {
+	r := broken("async").do("CreatePost", 4000, 10, about(history.Post, "a", 1)).effect(history.Post, "a", 1, 4030).
+		do("CreatePost", 5500, 20, about(history.Post, "b", 1)).effect(history.Post, "b", 1, 7500).
+		do("CreatePost", 5600, 40, about(history.Post, "c", 1)).
+		do("CreatePost", 5700, 900, fail).do("CreatePost", 5800, 0, unknown)
+	for _, w := range Measure(r.h).Faults[0].Ops {
+		if w.Op == "GetPost" {
+			require.Equal(t, Times{}, Times{OK: w.Times.During.OK}, "none succeeded")
+			require.NotNil(t, w.Times.During.Answer)
+			require.Nil(t, w.Times.Before.TTE, "a read has no effect")
+			continue
+		}
+		if w.Op != "CreatePost" {
+			continue
+		}
+		require.InDelta(t, 30, w.Times.Before.TTE.P50, 1e-9)
+		require.Equal(t, int64(2), w.Times.During.OK.Count)
+		require.InDelta(t, 40, w.Times.During.OK.Max, 1e-9)
+		require.Equal(t, int64(3), w.Times.During.Answer.Count, "the one without any answer is left out")
+		require.InDelta(t, 900, w.Times.During.Answer.Max, 1e-9)
+		require.InDelta(t, 2000, w.Times.During.TTE.Max, 1e-9)
+		require.Equal(t, 1, w.Times.During.TTEMissing)
+		return
+	}
+	require.Fail(t, "no CreatePost")
+}
+
 func TestAvailabilityNeedsAnAnswerWithinTheDeadline(t *testing.T) {
 	r := newRun("sync").do("GetPost", 5200, 1000).do("GetPost", 5300, 1001).do("GetPost", 5400, 1, unknown).
 		do("GetPost", 1000, 1).kill("posts", 5000, 5100, 7000, 7100, 9000)

@@ -29,8 +29,10 @@ func available(victim string, cells ...measure.Cell) measure.Fault {
 		During: measure.Availability{Share: new(0.999), OK: 999, Intended: 1000},
 		After:  measure.Availability{},
 	}
+	waited := &measure.WindowTimes{During: measure.Times{Answer: times(80)}}
 	return measure.Fault{
 		Name: "kill", Victim: victim, Total: all, BlastRadius: cells, RecoveryMS: new(123.4), MaxTTEMS: new(3210.0),
+		Ops: []measure.Windows{{Op: "CreateComment", Times: waited}},
 	}
 }
 
@@ -58,7 +60,7 @@ func someStack(name string, base float64) Stack {
 			},
 		},
 		Check: check.Result{Verdict: check.Valid, Figures: check.Figures{Acknowledged: check.Figure{Count: 42}}},
-		Cost:  scenario.Cost{CPUPerThousand: 1234 * time.Millisecond, Memory: 150 << 20, StartUp: 250 * time.Millisecond, Preload: 11 * time.Second},
+		Cost:  scenario.Cost{CPUPerThousand: 1234 * time.Millisecond, Memory: 150 << 20, StartUp: 250 * time.Millisecond, Preload: 11 * time.Second, RPCs: 3.26},
 	}
 }
 

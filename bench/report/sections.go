@@ -76,6 +76,27 @@ func (r *Results) faultFigures() *figures {
 	return f.orNil()
 }
 
+// waitFigures are how long users waited for whatever they were told, during each fault.
+func (r *Results) waitFigures() *figures {
+	f := r.newFigures("During each fault: until users had any answer, good or bad, ms", []string{"fault", "operation"}, []string{"p50", "p99", "max"})
+	for i, fault := range r.Settings.Plan.Faults() {
+		for _, op := range append(r.ops(true), r.ops(false)...) {
+			row := r.eachStack(func(s Stack) []string { return waitCells(answersDuring(s.fault(i), op)) })
+			if slices.ContainsFunc(row, func(cell string) bool { return cell != none }) {
+				f.add(figureRow{Lead: []string{fault, op}, Cells: cells(row)})
+			}
+		}
+	}
+	return f.orNil()
+}
+
+func waitCells(p *measure.Percentiles) []string {
+	if p == nil {
+		return []string{none, none, none}
+	}
+	return []string{millis(p.P50), millis(p.P99), millis(p.Max)}
+}
+
 // problems are why figures of faults are missing.
 func (r *Results) problems() (notes []string) {
 	for _, s := range r.Stacks {

@@ -55,7 +55,7 @@ func (r *Results) answer() string {
 // tables are those that have rows, of both stacks side by side or, if they may not be compared, one stack after the other.
 func (r *Results) tables() []string {
 	if r.NotComparable == "" {
-		all := []string{r.overRounds(), r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.account(), r.staleness(), r.costs()}
+		all := []string{r.overRounds(), r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.waits(), r.account(), r.staleness(), r.costs()}
 		return slices.DeleteFunc(all, func(table string) bool { return table == "" })
 	}
 	parts := []string{wrapped("The two stacks are not set side by side: "+r.NotComparable, "")}
@@ -252,6 +252,49 @@ func faultCells(f *measure.Fault) []string {
 	}
 }
 
+// waits is the twin of the blast radius: how long users waited for whatever they were told.
+func (r *Results) waits() string {
+	var victims []string
+	for _, v := range r.Settings.Plan.Faults() {
+		victims = append(victims, short(v))
+	}
+	t := r.newTable("During each fault: p99 until users had any answer, good or bad, ms", []string{"operation"}, victims)
+	known := false
+	for _, op := range append(r.ops(true), r.ops(false)...) {
+		t.add([]string{op}, r.eachStack(func(s Stack) (cells []string) {
+			for i := range victims {
+				cell := longWait(answersDuring(s.fault(i), op))
+				known, cells = known || cell != none, append(cells, cell)
+			}
+			return cells
+		}))
+	}
+	if !known {
+		return ""
+	}
+	return t.String()
+}
+
+// answersDuring is how long an operation took to have any answer during a fault; nil if that is not known.
+func answersDuring(f *measure.Fault, op string) *measure.Percentiles {
+	if f == nil {
+		return nil
+	}
+	for _, w := range f.Ops {
+		if w.Op == op && w.Times != nil {
+			return w.Times.During.Answer
+		}
+	}
+	return nil
+}
+
+func longWait(p *measure.Percentiles) string {
+	if p == nil {
+		return none
+	}
+	return millis(p.P99)
+}
+
 // entry is one line of the account of the writes.
 type entry struct {
 	name  string
@@ -354,6 +397,12 @@ func (r *Results) costs() string {
 	if !r.haveCosts() {
 		return t.String()
 	}
+	t.add([]string{"RPCs per operation before any fault, the user's own included"}, r.eachStack(func(s Stack) []string {
+		return []string{perOperation(s.Cost.RPCs)}
+	}))
+	t.add([]string{"messages per operation before any fault"}, r.eachStack(func(s Stack) []string {
+		return []string{perOperation(s.Cost.Messages)}
+	}))
 	t.add([]string{"CPU for 1,000 operations before any fault, all processes"}, r.eachStack(func(s Stack) []string {
 		return []string{cpu(s.Cost)}
 	}))

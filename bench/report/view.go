@@ -46,6 +46,7 @@ type group struct {
 	Blast   []heatMap
 	Note    string // about the blast radius
 	Faults  *figures
+	Waits   *figures
 	Writes  *figures
 	Reads   *figures
 	Stale   *figures
@@ -149,7 +150,7 @@ func (r *Results) apart() (parts []*Results) {
 func (r *Results) group(n int) *group {
 	g := &group{
 		ID: fmt.Sprintf("g%d", n), Answer: r.plainAnswer(), Numbers: r.numbers(),
-		Blast: r.heatMaps(), Note: r.blastNote(), Faults: r.faultFigures(),
+		Blast: r.heatMaps(), Note: r.blastNote(), Faults: r.faultFigures(), Waits: r.waitFigures(),
 		Writes: r.writeFigures(), Reads: r.readFigures(), Stale: r.staleFigures(),
 		Account: r.accountFigures(), Order: r.orderFigures(), Lags: r.lagFigures(), Costs: r.costViews(), Start: r.startFigures(),
 		Witness: r.witnessFigures(), Fitness: r.fitnessFigures(), Charts: r.chartData(),
