@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -330,6 +331,47 @@ func TestZombieIsFenced(t *testing.T) {
 	}}
 	require.ErrorIs(t, p.bus.applyAll(t.Context(), stale, []message{again}), errFenced)
 	require.Equal(t, []string{"one"}, p.heard())
+}
+
+// TestFencedConsumerCarriesOn: another process has applied an event into the same database and is gone again. Who is left must apply
+// what comes after it; without an inbox it has also applied that event again, once.
+func TestFencedConsumerCarriesOn(t *testing.T) {
+	for level, want := range map[string][]string{
+		"outbox":      {"one", "two", "two", "three"},
+		"idempotent":  {"one", "two", "three"},
+		"dead-letter": {"one", "two", "three"},
+	} {
+		t.Run(level, func(t *testing.T) {
+			b := newBroker(t)
+			b.start()
+			p := newPeer(t, b, t.TempDir(), "--level", level).run()
+			p.publish("ada", "one")
+			p.eventuallyHeard("one")
+			require.Eventually(t, func() bool { return p.applyElsewhere("two") }, 5*time.Second, 5*time.Millisecond)
+			p.publish("ada", "two")
+			if level == "outbox" { // one batch with three would make that come twice too
+				p.eventuallyHeard("one", "two", "two")
+			}
+			p.publish("ada", "three")
+			p.eventuallyHeard(want...)
+		})
+	}
+}
+
+// applyElsewhere does what another process does that applies the next event into the same database. It returns false if the first
+// event is not done with yet.
+func (p *peer) applyElsewhere(follower string) bool {
+	return p.db.Write(p.t.Context(), func(tx *store.Tx) error {
+		moved, err := tx.Exec(`UPDATE inbox_offsets SET next = next + 1 WHERE next = 1`)
+		if err == nil && moved != 1 {
+			err = errors.New("not yet")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO heard VALUES (?, 0)`, follower)
+		return err
+	}) == nil
 }
 
 func TestDirectLosesWhatItCannotPublish(t *testing.T) {

@@ -100,7 +100,7 @@ type message struct {
 // consume reads one partition from where its database says, and applies it, until ctx ends. A service that owns all partitions
 // needs no consumer group, and so waits for no session of a member that was killed.
 func (b *Bus) consume(ctx context.Context, p *progress) {
-	_ = b.retry(ctx, "read the offset of "+p.topic, func(ctx context.Context) error { return b.loadNext(ctx, p) })
+	_ = b.readOffset(ctx, p) // an error is ctx's end
 	for ctx.Err() == nil {
 		var batch []message
 		err := b.retry(ctx, "read "+p.topic, func(context.Context) (err error) {
@@ -112,7 +112,7 @@ func (b *Bus) consume(ctx context.Context, p *progress) {
 		}
 		for _, portion := range b.portions(batch) {
 			if !b.digest(ctx, p, portion) {
-				return // ctx has ended, and nothing may be applied past what was not
+				break // nothing may be applied past what was not
 			}
 		}
 		p.keepUp()
@@ -127,20 +127,34 @@ func (b *Bus) portions(batch []message) [][]message {
 	return slices.Collect(slices.Chunk(batch, 1))
 }
 
-// digest applies messages, trying until it works. What is applied is applied whole or not at all, so it returns false only if ctx has
-// ended.
+// digest applies messages, trying until it works. What is applied is applied whole or not at all. It returns false if they were not:
+// ctx has ended, or another process has moved the partition's offset on. Then that process goes on there, or this one does if the
+// other is gone: what is fetched next is from where the database says.
 func (b *Bus) digest(ctx context.Context, p *progress, batch []message) bool {
 	if b.trouble.Event(ctx) != nil || b.narrow.Event(ctx, header(batch[0].headers, headerType)) != nil {
 		return false
 	}
+	fenced := false
 	err := b.retry(ctx, "apply "+p.topic, func(context.Context) error {
 		err := b.apply(ctx, p, batch)
 		if err != nil {
 			p.behind()
 		}
+		if fenced = errors.Is(err, errFenced); fenced {
+			b.log.Warn("fenced", "topic", p.topic, "partition", p.number, "offset", p.next, "err", err.Error())
+			return nil
+		}
 		return err
 	})
-	return err == nil
+	if fenced {
+		err = b.readOffset(ctx, p)
+	}
+	return err == nil && !fenced
+}
+
+// readOffset reads where a partition is to be read on, trying until it works; it returns ctx's error if that ends first.
+func (b *Bus) readOffset(ctx context.Context, p *progress) error {
+	return b.retry(ctx, "read the offset of "+p.topic, func(ctx context.Context) error { return b.loadNext(ctx, p) })
 }
 
 func (b *Bus) loadNext(ctx context.Context, p *progress) error {
