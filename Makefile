@@ -39,6 +39,14 @@ $(filter $(BIN)/sync-%,$(PROGRAMS)): $(BIN)/sync-%:
 $(filter $(BIN)/async-%,$(PROGRAMS)): $(BIN)/async-%:
 	@go build -o $@ ./async/$*
 
+LAB := $(filter-out %/tandem,$(PROGRAMS:$(BIN)/%=$(BIN)/lab/%))
+.PHONY: build-lab $(LAB)
+build-lab: $(LAB) ## build the services with crash points and mistakes into bin/lab/, for the scenarios that need them
+$(filter $(BIN)/lab/sync-%,$(LAB)): $(BIN)/lab/sync-%:
+	@go build -tags lab -o $@ ./sync/$*
+$(filter $(BIN)/lab/async-%,$(LAB)): $(BIN)/lab/async-%:
+	@go build -tags lab -o $@ ./async/$*
+
 .PHONY: up
 up: build ## start the stacks and keep them running until Ctrl-C or `make down` (STACK=sync, async or both)
 	@$(BIN)/tandem up $(STACK)

@@ -192,7 +192,7 @@ func leftBehind(dir, round, stack string) string {
 func (b *bench) settings() report.Settings {
 	reconnect := service.Reconnect()
 	return report.Settings{
-		Plan: b.plan, Repeat: b.repeat, SyncLevel: b.config.SyncLevel, AsyncLevel: b.config.AsyncLevel, Acks: b.config.Acks,
+		Plan: b.plan, Repeat: b.repeat, SyncLevel: b.config.SyncLevel, AsyncLevel: b.config.AsyncLevel, Acks: b.config.Acks, Mistake: b.config.Mistake,
 		DBSync: b.config.DBSync, Procs: b.config.Procs, OwnProcs: b.procs, Broker: embeddedBroker,
 		ReconnectBase: reconnect.BaseDelay, ReconnectMax: reconnect.MaxDelay,
 	}
@@ -203,7 +203,7 @@ func (b *bench) runStack(
 	ctx context.Context, e *scenario.Experiment, at place,
 ) (found report.Stack, h *history.History, err error) {
 	config := b.config
-	config.Stack, config.Dir = at.stack, at.folder()
+	config.Stack, config.Dir, config.Mistake = at.stack, at.folder(), config.MistakeOf(at.stack)
 	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
 		return report.Stack{}, nil, err
 	}

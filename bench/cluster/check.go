@@ -12,14 +12,17 @@ import (
 	"time"
 )
 
-// checkBinaries names every binary that is not there.
-func checkBinaries(parts []*part) error {
+// checkBinaries names every binary that is not there, or cannot make the mistake that is asked of it.
+func checkBinaries(cfg Config, parts []*part) error {
 	var missing []string
 	for _, p := range parts {
 		info, err := os.Stat(p.binary)
 		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			missing = append(missing, filepath.Base(p.binary))
 		}
+	}
+	if cfg.Mistake != "" {
+		return checkLab(parts, missing)
 	}
 	if len(missing) == 0 {
 		return nil

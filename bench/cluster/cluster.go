@@ -74,6 +74,10 @@ type Config struct {
 	// Env is what every process has in its environment beside what the laboratory has in its own, as NAME=value.
 	Env []string
 
+	// Mistake, if set, has the programs of BinDir/lab run, which were built with the tag lab, and every process make the mistake of that
+	// name (shared/mutant); NoMistake for none. Nothing that is measured so is of the real stack.
+	Mistake string
+
 	// Via, if set, says where one part finds another one (or, for "users", where its clients do), given the callee's own address:
 	// wire.Net's Via puts a proxy in between. Address and Addresses go on telling the own addresses.
 	Via func(from, to, address string) (string, error)
@@ -133,7 +137,7 @@ func prepare(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkBinaries(parts); err != nil {
+	if err := checkBinaries(cfg, parts); err != nil {
 		return nil, err
 	}
 	if err := checkPorts(parts); err != nil {
@@ -162,6 +166,7 @@ func (cfg Config) complete() (Config, error) {
 	if cfg.BinDir, err = filepath.Abs(cfg.BinDir); err != nil {
 		return cfg, err
 	}
+	cfg = cfg.withMistake()
 	cfg.Dir, err = filepath.Abs(cfg.Dir)
 	return cfg, err
 }

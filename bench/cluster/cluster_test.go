@@ -21,6 +21,7 @@ import (
 
 	"tandem/bench/cluster"
 	"tandem/bench/cluster/clustertest"
+	"tandem/shared/mutant"
 )
 
 const bound = 20 * time.Second
@@ -131,6 +132,18 @@ func TestMissingBinary(t *testing.T) {
 	_, err := cluster.Start(t.Context(), cfg)
 	require.ErrorContains(t, err, "no sync-moderation in "+cfg.BinDir)
 	require.ErrorContains(t, err, "make build")
+}
+
+// TestMistakesNeedProgramsForTests: others would run as if no mistake had been asked of them.
+func TestMistakesNeedProgramsForTests(t *testing.T) {
+	cfg := config(t, "sync")
+	cfg.Mistake = string(mutant.OffsetFirst)
+	_, err := cluster.Start(t.Context(), cfg)
+	require.ErrorContains(t, err, "no sync-posts, sync-comments")
+	require.ErrorContains(t, err, "make build-lab")
+	require.NoError(t, os.Symlink(cfg.BinDir, filepath.Join(cfg.BinDir, "lab"))) // built, and without the tag
+	_, err = cluster.Start(t.Context(), cfg)
+	require.ErrorContains(t, err, "that was built with the tag lab")
 }
 
 // onceFree does something that needs the usual ports, which other packages' tests take for a moment.

@@ -83,6 +83,10 @@ func mutants() []provocation {
 			figure: "counters that drifted", count: counterDrift,
 		},
 		{
+			mutant: mutant.StartAtEnd, config: async, faults: times(1, fault.Spec{Kind: fault.Rebuild, Victim: "query"}),
+			figure: "lost in the read model", count: lostInReadModel,
+		},
+		{
 			mutant: mutant.FallbackUnstored, config: cluster.Config{Stack: cluster.Sync, SyncLevel: "fallback"},
 			faults: times(2, fault.Spec{Kind: fault.Kill, Victim: "moderation"}),
 			figure: "lost in the store", count: lostInStore,

@@ -149,11 +149,13 @@ func counts() (all []figure) {
 	for name, of := range map[string]func(check.Figures) int{
 		"lost":                        func(f check.Figures) int { return f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count },
 		"lost in the store":           func(f check.Figures) int { return f.Lost.Store.Count },
+		"lost in the log":             func(f check.Figures) int { return f.Lost.Log.Count },
 		"lost in the read model":      func(f check.Figures) int { return f.Lost.ReadModel.Count },
 		"duplicated":                  func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count },
 		"unexpected":                  func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count },
 		"counter drift":               func(f check.Figures) int { return f.CounterDrift.Count },
 		"wrong status":                func(f check.Figures) int { return f.WrongStatus.Count },
+		"wrong text":                  func(f check.Figures) int { return f.WrongText.Count },
 		"unknown writes":              func(f check.Figures) int { return f.Unknown.Count },
 		"half done":                   func(f check.Figures) int { return f.HalfDone.Count },
 		"dead letters":                func(f check.Figures) int { return f.DeadLetters.Count },

@@ -34,9 +34,10 @@ const (
 
 // Header is the first line of a history.
 type Header struct {
-	Schema   int    `json:"schema"`          // 1
-	Stack    string `json:"stack"`           // "sync" or "async"
-	Level    string `json:"level,omitempty"` // the stack's protection level, for example "deadline"; empty: its own default
+	Schema   int    `json:"schema"`            // 1
+	Stack    string `json:"stack"`             // "sync" or "async"
+	Level    string `json:"level,omitempty"`   // the stack's protection level, for example "deadline"; empty: its own default
+	Mistake  string `json:"mistake,omitempty"` // that the stack was made to make (shared/mutant); "none" or empty for none
 	Seed     uint64 `json:"seed"`
 	Schedule string `json:"schedule"` // SHA-256 of the operations and their intended times, in hex
 	// Start is the wall clock at run time zero; every other time of a history counts from there, on one monotonic clock.

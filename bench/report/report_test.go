@@ -251,3 +251,16 @@ func TestFaultsOfAnyKindAreNamed(t *testing.T) {
 	unseen.BlastRadius = nil
 	require.Empty(t, brokenLine(&unseen, &f, "posts"), "sync has the part: its fault was not seen")
 }
+
+// TestMistakesMadeOnPurposeAreSaid: wherever a run introduces itself.
+func TestMistakesMadeOnPurposeAreSaid(t *testing.T) {
+	r := someResults()
+	require.NotContains(t, r.heading()+r.Markdown(), "mistake")
+	r.Settings.Mistake = "offset-first"
+	page, err := r.Page()
+	require.NoError(t, err)
+	for name, text := range map[string]string{"terminal": r.heading(), "markdown": r.Markdown(), "page": string(page)} {
+		flat := strings.Join(strings.Fields(text), " ")
+		require.Contains(t, flat, "NOT THE REAL STACK: async makes the mistake offset", name)
+	}
+}

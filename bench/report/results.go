@@ -47,10 +47,13 @@ type Settings struct {
 	SyncLevel  string        `json:"sync_level"`
 	AsyncLevel string        `json:"async_level"`
 	Acks       string        `json:"acks"`
-	DBSync     string        `json:"db_sync"`
-	Procs      int           `json:"procs"`     // GOMAXPROCS of each service; 0: not set
-	OwnProcs   int           `json:"own_procs"` // GOMAXPROCS of the laboratory while a stack ran; 0: not set
-	Broker     string        `json:"broker"`
+	// Mistake is the one that async's programs made, which were built for tests: then no figure is the real stack's. "none" is such
+	// programs without a mistake; empty for the programs that everybody runs.
+	Mistake  string `json:"mistake,omitempty"`
+	DBSync   string `json:"db_sync"`
+	Procs    int    `json:"procs"`     // GOMAXPROCS of each service; 0: not set
+	OwnProcs int    `json:"own_procs"` // GOMAXPROCS of the laboratory while a stack ran; 0: not set
+	Broker   string `json:"broker"`
 	// ReconnectBase and ReconnectMax bound the wait between two attempts of every gRPC client to reach a server that is gone.
 	ReconnectBase time.Duration `json:"reconnect_base_ns"`
 	ReconnectMax  time.Duration `json:"reconnect_max_ns"`

@@ -73,7 +73,7 @@ func (r *Results) heading() string {
 		fmt.Sprintf("%s · seed %d · %.0f operations/s for %v · deadline %v\n",
 			r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline) +
 		wrapped(fmt.Sprintf("sync level %s · async level %s, acks %s · broker: %s",
-			r.Settings.SyncLevel, r.Settings.AsyncLevel, r.Settings.Acks, r.Settings.Broker), "") + "\n" +
+			r.Settings.SyncLevel, r.Settings.AsyncLevel, r.Settings.Acks, r.Settings.Broker)+r.Settings.mistake(), "") + "\n" +
 		wrapped(fmt.Sprintf("%s · %s, %d cores, %s · %s", m.OS, m.CPU, m.Cores, size(m.Memory), m.Go), "")
 }
 

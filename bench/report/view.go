@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/bench/check"
+	"tandem/bench/cluster"
 	"tandem/bench/scenario"
 )
 
@@ -170,7 +171,18 @@ func (r *Results) alone() bool { return len(r.Stacks) == 1 }
 func (r *Results) subtitle() string {
 	p := r.Settings.Plan
 	return fmt.Sprintf("%s · seed %d · %g operations/s for %v · deadline %v · broker: %s",
-		r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline, orNone(r.Settings.Broker))
+		r.Start.Format("2006-01-02 15:04"), p.Seed, p.Rate, p.Length(), p.Deadline, orNone(r.Settings.Broker)) + r.Settings.mistake()
+}
+
+// mistake warns of programs that were built for tests; empty for all others.
+func (s Settings) mistake() string {
+	switch s.Mistake {
+	case "":
+		return ""
+	case cluster.NoMistake:
+		return " · programs built for tests, without a mistake"
+	}
+	return " · NOT THE REAL STACK: async makes the mistake " + s.Mistake + " on purpose"
 }
 
 // verdictViews are the verdicts on each stack: in a run of several rounds those that are not valid, and in how many it was.
@@ -255,6 +267,7 @@ func (r *Results) settingPairs() []pair {
 		{"Protection level, async", orNone(s.AsyncLevel)},
 		{"Broker", orNone(s.Broker)},
 		{"Acknowledgements of the broker", orNone(s.Acks)},
+		{"Mistake made on purpose, async", orNone(s.Mistake)},
 		{"Databases, synchronous", orNone(s.DBSync)},
 		{"GOMAXPROCS of each service", procs(s.Procs)},
 		{"GOMAXPROCS of the laboratory", procs(s.OwnProcs)},

@@ -17,6 +17,7 @@ import (
 	"tandem/bench/expect"
 	"tandem/bench/fault"
 	"tandem/bench/load"
+	"tandem/shared/mutant"
 )
 
 // Scenario is an experiment that teaches something, and what is expected of it.
@@ -28,7 +29,7 @@ type Scenario struct {
 	Plan     Plan
 	Variants []Variant // at least one
 
-	expected map[string][]expect.Expectation // by "sync", "async" or "<stack> at <level>", of async also "async at <acks>"
+	expected map[string][]expect.Expectation // by "sync", "async" or "<stack> at <level>", of async also "async at <acks>" or "<mistake>"
 }
 
 // Variant is the protection that the stacks run with. A stack that has run with all of its own already has no part in it.
@@ -36,6 +37,8 @@ type Variant struct {
 	Sync  string // level; "" if sync does not run
 	Async string // level; "" if async does not run
 	Acks  string // of async
+	// Mistake is the one that async makes, of shared/mutant; cluster.NoMistake beside it; empty in a scenario that is about none.
+	Mistake string
 }
 
 // String names the variant, for a table.
@@ -46,6 +49,9 @@ func (v Variant) String() string {
 	}
 	if v.Async != "" {
 		parts = append(parts, "async "+v.Async, "acks "+v.Acks)
+	}
+	if v.Mistake != "" {
+		parts = append(parts, "mistake "+v.Mistake)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -73,6 +79,9 @@ func (s *Scenario) Expected(stack string, v Variant) []expect.Expectation {
 	all := append(slices.Clone(s.expected[stack]), s.expected[stack+" at "+v.level(stack)]...)
 	if stack == cluster.Async {
 		all = append(all, s.expected[stack+" at "+v.Acks]...)
+		if v.Mistake != "" {
+			all = append(all, s.expected[stack+" at "+v.Mistake]...)
+		}
 	}
 	if slices.ContainsFunc(all, func(e expect.Expectation) bool { return e.Figure() == "verdict" }) {
 		return all
@@ -115,13 +124,20 @@ type file struct {
 		Async words `yaml:"async"`
 		Acks  words `yaml:"acks"`
 	} `yaml:"levels"`
-	Steps []struct {
+	Topology topology `yaml:"topology"`
+	Steps    []struct {
 		Fault  fault.Spec    `yaml:"fault"`
 		Before time.Duration `yaml:"before"`
 		For    time.Duration `yaml:"for"`
 		After  time.Duration `yaml:"after"`
 	} `yaml:"steps"`
 	Expect map[string][]string `yaml:"expect"`
+}
+
+// topology is how a stack is built or wired for a scenario.
+type topology struct {
+	// Mistake is which mistakes async makes, one in each variant, after none. All variants run on programs that were built for tests.
+	Mistake words `yaml:"mistake"`
 }
 
 // words is one word or several: several make a variant each.
@@ -333,22 +349,66 @@ func (r *reader) variants() []Variant {
 			}
 		}
 	}
-	return paired(l.Sync, l.Async, l.Acks)
+	r.checkMistakes()
+	return paired(l.Sync, r.ofAsync())
 }
 
-// paired puts the levels of sync beside all combinations of async's levels and acks, so that each stack runs once with each of its
-// own: what the other one runs with changes nothing.
-func paired(sync, async, acks []string) []Variant {
-	all := make([]Variant, max(len(sync), len(async)*len(acks)))
-	for i := range all {
-		if i < len(sync) {
-			all[i].Sync = sync[i]
-		}
-		if i < len(async)*len(acks) {
-			all[i].Async, all[i].Acks = async[i/len(acks)], acks[i%len(acks)]
+// ofAsync are all combinations of what async can run with.
+func (r *reader) ofAsync() (all []Variant) {
+	for _, async := range r.file.Levels.Async {
+		for _, acks := range r.file.Levels.Acks {
+			for _, mistake := range r.mistakes() {
+				all = append(all, Variant{Async: async, Acks: acks, Mistake: mistake})
+			}
 		}
 	}
 	return all
+}
+
+// paired puts the levels of sync beside the variants of async, so that each stack runs once with each of its own: what the other
+// one runs with changes nothing.
+func paired(sync []string, async []Variant) []Variant {
+	all := make([]Variant, max(len(sync), len(async)))
+	copy(all, async)
+	for i, level := range sync {
+		all[i].Sync = level
+	}
+	return all
+}
+
+// Mistakes are those that async's services can make.
+func Mistakes() (names []string) {
+	for _, m := range mutant.All() {
+		if m != mutant.NewRequestID && m != mutant.FallbackUnstored { // the client's, and sync's
+			names = append(names, string(m))
+		}
+	}
+	return names
+}
+
+// mistakes are the scenario's, or the empty one of a scenario that is about none.
+func (r *reader) mistakes() []string {
+	if len(r.file.Topology.Mistake) == 0 {
+		return []string{""}
+	}
+	return r.file.Topology.Mistake
+}
+
+func (r *reader) checkMistakes() {
+	given := r.file.Topology.Mistake
+	for i, word := range given {
+		if word != cluster.NoMistake && !slices.Contains(Mistakes(), word) {
+			r.wrong(fmt.Errorf("no mistake %q: use %s or one of %s", word, cluster.NoMistake, strings.Join(Mistakes(), ", ")),
+				"topology", "mistake", i)
+		}
+	}
+	if len(given) > 0 && given[0] != cluster.NoMistake {
+		r.wrong(fmt.Errorf("mistake %s alone: put %s before it, or nobody sees what the mistake costs", given[0], cluster.NoMistake),
+			"topology", "mistake")
+	}
+	if slices.Contains(given, cluster.NoMistake) && slices.Contains(r.file.Levels.Acks, "none") {
+		r.wrong(errors.New("\"async at none\" would mean both acks none and mistake none: use one of the two"), "topology", "mistake")
+	}
 }
 
 // expectations reads what is expected, by stack, or by stack and level.
@@ -385,7 +445,7 @@ func counted(n int, what string) string {
 func (r *reader) isSide(key string) bool {
 	stack, level, leveled := strings.Cut(key, " at ")
 	levels := map[string][]string{
-		cluster.Sync: r.file.Levels.Sync, cluster.Async: append(slices.Clone(r.file.Levels.Async), r.file.Levels.Acks...),
+		cluster.Sync: r.file.Levels.Sync, cluster.Async: slices.Concat(r.file.Levels.Async, r.file.Levels.Acks, r.file.Topology.Mistake),
 	}[stack]
 	return levels != nil && (!leveled || slices.Contains(levels, level))
 }

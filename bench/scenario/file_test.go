@@ -37,7 +37,7 @@ expect:
 func TestParse(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(good))
 	require.NoError(t, err)
-	require.Equal(t, []Variant{{"naive", "outbox", "all"}, {Sync: "retry"}}, s.Variants)
+	require.Equal(t, []Variant{{"naive", "outbox", "all", ""}, {Sync: "retry"}}, s.Variants)
 	require.Equal(t, []string{"moderation"}, s.Plan.Faults())
 	require.InDelta(t, 100, s.Plan.Rate, 0)
 	texts := func(stack string, v Variant) (texts []string) {
@@ -57,11 +57,24 @@ func TestEachStackRunsOnceWithEachOfItsOwn(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(text))
 	require.NoError(t, err)
 	require.Equal(t, []Variant{
-		{"naive", "direct", "none"}, {"retry", "direct", "all"}, {Async: "outbox", Acks: "none"}, {Async: "outbox", Acks: "all"},
+		{"naive", "direct", "none", ""}, {"retry", "direct", "all", ""}, {Async: "outbox", Acks: "none"}, {Async: "outbox", Acks: "all"},
 	}, s.Variants)
 	require.Equal(t, []string{cluster.Sync, cluster.Async}, s.Variants[0].Stacks())
 	require.Equal(t, []string{cluster.Async}, s.Variants[2].Stacks())
 	require.Equal(t, "async outbox, acks none", s.Variants[2].String())
+}
+
+// TestMistakesStandBesideTheRightWay: each side has expectations of its own.
+func TestMistakesStandBesideTheRightWay(t *testing.T) {
+	text := strings.Replace(good, "steps:", "topology: {mistake: [none, offset-first]}\nsteps:", 1) +
+		"  async at none: [\"counter drift = 0\"]\n  async at offset-first: [\"lost > 0\", \"verdict = invalid\"]\n"
+	s, err := Parse("x.yaml", []byte(text))
+	require.NoError(t, err)
+	right, wrong := Variant{"naive", "outbox", "all", "none"}, Variant{"retry", "outbox", "all", "offset-first"}
+	require.Equal(t, []Variant{right, wrong}, s.Variants)
+	require.Len(t, s.Expected(cluster.Async, right), 3) // with the verdict
+	require.Len(t, s.Expected(cluster.Async, wrong), 3)
+	require.Contains(t, wrong.String(), "mistake offset-first")
 }
 
 // TestCalm: a scenario may break nothing, and then expects nothing of a fault.
@@ -147,6 +160,11 @@ func TestMistakesAreFoundByLine(t *testing.T) {
 		"share_no_number":    {"rate: 100", "share_of_capacity: .nan, of: GetPost", "x.yaml:5: share_of_capacity NaN"},
 		"small_burst":        {"{kind: kill, victim: moderation}", "{kind: burst, factor: 1}", "x.yaml:10: factor 1"},
 		"too_long":           {"after: 3s", "after: 3h", "use at most 5m"},
+		"unknown_mistake":    {"steps:", "topology: {mistake: [none, luck]}\nsteps:", `x.yaml:9: no mistake "luck": use none or one of sent-before-publish`},
+		"mistake_alone":      {"steps:", "topology: {mistake: offset-first}\nsteps:", "x.yaml:9: mistake offset-first alone"},
+		"mistake_of_sync":    {"steps:", "topology: {mistake: [none, fallback-unstored]}\nsteps:", `no mistake "fallback-unstored"`},
+		"two_nones":          {"steps:", "  acks: none\ntopology: {mistake: [none, no-inbox]}\nsteps:", "would mean both"},
+		"typo_in_topology":   {"steps:", "topology: {mistakes: none}\nsteps:", "x.yaml:9: unknown key mistakes"},
 		"two_documents":      {"expect:", "---\nexpect:", "more than one document"},
 	} {
 		t.Run(name, func(t *testing.T) {

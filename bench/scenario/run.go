@@ -128,7 +128,7 @@ func (r *run) show(p Progress) {
 
 func (r *run) header() history.Header {
 	return history.Header{
-		Stack: r.lab.Cluster.Stack, Level: r.lab.Cluster.Level(), Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(),
+		Stack: r.lab.Cluster.Stack, Level: r.lab.Cluster.Level(), Mistake: r.lab.Cluster.Mistake, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(),
 		Start: r.bed.Clock.Start(), OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline,
 		Clients: r.Plan.Clients,
 	}

@@ -23,6 +23,8 @@ const (
 	PoisonSkipped Name = "poison-skipped"
 	// CountersKept: the counters of the read model outlive its rebuild.
 	CountersKept Name = "counters-kept"
+	// StartAtEnd: a consumer without an offset starts at the end of the log, as with auto.offset.reset=latest.
+	StartAtEnd Name = "start-at-end"
 	// NewRequestID: a write that is sent again gets a request id of its own.
 	NewRequestID Name = "new-request-id"
 	// FallbackUnstored: a comment that is accepted in place of a decision is not stored.
@@ -32,6 +34,7 @@ const (
 // All returns all mistakes.
 func All() []Name {
 	return []Name{
-		SentBeforePublish, NoInbox, OffsetFirst, VersionIgnored, PoisonSkipped, CountersKept, NewRequestID, FallbackUnstored,
+		SentBeforePublish, NoInbox, OffsetFirst, VersionIgnored, PoisonSkipped, CountersKept, StartAtEnd, NewRequestID,
+		FallbackUnstored,
 	}
 }
