@@ -118,6 +118,8 @@ type file struct {
 	// Topology is how a stack is built otherwise than usual.
 	Topology struct {
 		Narrow []Narrow `yaml:"narrow"`
+		// Mistake is which mistakes async makes, one in each variant, after none. All variants run on programs that were built for tests.
+		Mistake words `yaml:"mistake"`
 	} `yaml:"topology"`
 	Levels struct {
 		Sync  words `yaml:"sync"`
