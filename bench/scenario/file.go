@@ -126,8 +126,7 @@ type file struct {
 		Async words `yaml:"async"`
 		Acks  words `yaml:"acks"`
 	} `yaml:"levels"`
-	Topology topology `yaml:"topology"`
-	Steps    []struct {
+	Steps []struct {
 		Fault  fault.Spec    `yaml:"fault"`
 		Before time.Duration `yaml:"before"`
 		For    time.Duration `yaml:"for"`
