@@ -234,6 +234,11 @@ def compare_operation(run, c, name, figures):
     for key, outcome in (("ok", "ok"), ("failed", "fail"), ("unknown", "unknown")):
         c.figure(f"{name}, {key}", sum(o["outcome"] == outcome for o in mine), figures[key])
     c.figure(f"{name}, count", len(mine), figures["count"])
+    comments = [o for o in mine if o["op"] == "CreateComment" and o["outcome"] == "ok"]
+    blocked = [o for o in comments if o.get("blocked")]
+    c.figure(f"{name}, decided", sum(o.get("status") in ("APPROVED", "REJECTED") for o in comments), figures.get("decided", 0))
+    c.figure(f"{name}, blocked", len(blocked), figures.get("blocked", 0))
+    c.figure(f"{name}, refused", sum(o.get("status") == "REJECTED" for o in blocked), figures.get("refused", 0))
     steady = run.steady()
     c.figure(f"{name}, availability", run.availability(steady, figures["op"]), figures["steady"])
     whole = [o for o in mine if o["outcome"] == "ok"]

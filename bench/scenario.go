@@ -203,7 +203,7 @@ func (r *scenarioRun) keep(rec record, done []judged) error {
 // one runs a scenario in one variant.
 func (r *scenarioRun) one(ctx context.Context, s *scenario.Scenario, v scenario.Variant) ([]judged, error) {
 	b := r.bench
-	b.name, b.plan, b.repeat, b.stacks = s.Name, s.Plan, 1, v.Stacks()
+	b.name, b.plan, b.repeat, b.stacks = s.Name, v.Plan(s.Plan), 1, v.Stacks()
 	b.config.SyncLevel, b.config.AsyncLevel, b.config.Acks, b.config.Mistake = v.Sync, v.Async, v.Acks, v.Mistake
 	if r.seed != 0 {
 		b.plan.Seed = r.seed

@@ -18,7 +18,7 @@ func run() Run {
 	r := Run{Check: check.Result{Verdict: check.Invalid}, RPCs: 3.2561, Messages: 0.5}
 	r.Check.Figures.Lost.Store.Count, r.Check.Figures.Lost.ReadModel.Count, r.Check.Figures.Lost.Log.Count = 1, 2, 4
 	r.Figures.Ops = []measure.Op{
-		{Op: "CreateComment", TTA: &measure.Percentiles{P50: 1.5, P99: 20}, TTE: &measure.Percentiles{P50: 3, P99: 40}},
+		{Op: "CreateComment", OK: 20, Decided: 5, Blocked: 4, Refused: 1, TTA: &measure.Percentiles{P50: 1.5, P99: 20}, TTE: &measure.Percentiles{P50: 3, P99: 40}},
 		{Op: "ListFeed", Latency: &measure.Percentiles{P50: 2, P99: 2500}},
 	}
 	r.Figures.Faults = []measure.Fault{
@@ -62,6 +62,8 @@ func TestJudge(t *testing.T) {
 		{"during of fault 2: p99 latency of ListFeed < 500 ms", true, "400ms"},
 		{"during of fault 2: p50 answer time of CreateComment >= 900 ms", true, "900ms"},
 		{"during of fault 2: p50 TTE of CreateComment > 500 ms", true, "800ms"},
+		{"decided in the answer < 30 %", true, "25.0 %"},
+		{"rejected in the answer = 100 %", false, "25.0 %"},
 		{"rpcs per operation < 4", true, "3.26"},
 		{"messages per operation > 1", false, "0.5"},
 		{"lost = 0", false, "7"},

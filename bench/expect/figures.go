@@ -47,7 +47,7 @@ func figures() []figure {
 		{name: "faults not seen", unit: count, value: notSeen},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
 	}
-	return slices.Concat(all, times(), traffic(), counts())
+	return slices.Concat(all, answers(), times(), traffic(), counts())
 }
 
 // times are percentiles of the steady window, or of one around a fault: "p99 latency", "p50 TTA", ...
@@ -126,6 +126,27 @@ func (t timesOf) inWindow(r Run, e Expectation, at func(measure.Percentiles) flo
 		return 0, fmt.Errorf("the effects of %d acknowledged writes were never seen", times.TTEMissing)
 	}
 	return v, nil
+}
+
+// answers are how many comments were told in their answer what became of them: of all that were accepted, and of those that must be
+// rejected.
+func answers() []figure {
+	share := func(part, all func(measure.Op) int) func(Run, Expectation) (float64, error) {
+		return func(r Run, _ Expectation) (float64, error) {
+			for _, op := range r.Figures.Ops {
+				if op.Op == "CreateComment" && all(op) > 0 {
+					return 100 * float64(part(op)) / float64(all(op)), nil
+				}
+			}
+			return 0, errors.New("there was no such comment")
+		}
+	}
+	return []figure{
+		{name: "decided in the answer", unit: percent, value: share(
+			func(o measure.Op) int { return o.Decided }, func(o measure.Op) int { return o.OK })},
+		{name: "rejected in the answer", unit: percent, value: share(
+			func(o measure.Op) int { return o.Refused }, func(o measure.Op) int { return o.Blocked })},
+	}
 }
 
 // traffic is what the stack said for each operation, in the steady window.

@@ -73,6 +73,12 @@ type Op struct {
 	// Degraded are those of OK whose answer was less than asked for, and said so.
 	Degraded int `json:"degraded,omitempty"`
 
+	// Decided are those of OK, of CreateComment, whose answer said what became of the comment: APPROVED or REJECTED. Blocked are those
+	// of OK whose text must be rejected, and Refused those of Blocked whose answer said so.
+	Decided int `json:"decided,omitempty"`
+	Blocked int `json:"blocked,omitempty"`
+	Refused int `json:"refused,omitempty"`
+
 	// Steady is the availability in the steady window. The percentiles below are over the OK operations only, so they say
 	// little where this is not 1.
 	Steady Availability `json:"steady"`
@@ -247,13 +253,30 @@ func (m *Op) countOutcome(o *history.Operation) {
 	switch o.Outcome {
 	case history.OK:
 		m.OK++
-		if o.Degraded {
-			m.Degraded++
-		}
+		m.countAnswer(o)
 	case history.Fail:
 		m.Failed++
 	default:
 		m.Unknown++
+	}
+}
+
+// countAnswer counts what an OK answer said.
+func (m *Op) countAnswer(o *history.Operation) {
+	if o.Degraded {
+		m.Degraded++
+	}
+	if o.Op != "CreateComment" {
+		return
+	}
+	if o.Status == "APPROVED" || o.Status == "REJECTED" {
+		m.Decided++
+	}
+	if o.Blocked {
+		m.Blocked++
+		if o.Status == "REJECTED" {
+			m.Refused++
+		}
 	}
 }
 

@@ -39,7 +39,20 @@ type Variant struct {
 	Acks  string // of async
 	// Mistake is the one that async makes, of shared/mutant; cluster.NoMistake beside it; empty in a scenario that is about none.
 	Mistake string
+	// Zipf is how steep the popularity of posts and authors is, of a scenario that names several; nil if it does not.
+	Zipf *float64
 }
+
+// Plan is a scenario's plan in the variant.
+func (v Variant) Plan(p Plan) Plan {
+	if v.Zipf != nil {
+		p.Zipf = *v.Zipf
+	}
+	return p
+}
+
+// zipfWord is how a table and the expectations name a popularity.
+func zipfWord(zipf float64) string { return fmt.Sprintf("zipf %g", zipf) }
 
 // String names the variant, for a table.
 func (v Variant) String() string {
@@ -52,6 +65,9 @@ func (v Variant) String() string {
 	}
 	if v.Mistake != "" {
 		parts = append(parts, "mistake "+v.Mistake)
+	}
+	if v.Zipf != nil {
+		parts = append(parts, zipfWord(*v.Zipf))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -83,6 +99,9 @@ func (s *Scenario) Expected(stack string, v Variant) []expect.Expectation {
 			all = append(all, s.expected[stack+" at "+v.Mistake]...)
 		}
 	}
+	if v.Zipf != nil {
+		all = append(all, s.expected[stack+" at "+zipfWord(*v.Zipf)]...)
+	}
 	if slices.ContainsFunc(all, func(e expect.Expectation) bool { return e.Figure() == "verdict" }) {
 		return all
 	}
@@ -102,7 +121,7 @@ type file struct {
 		Share    float64       `yaml:"share_of_capacity"` // of what is carried of the operation Of a second, in place of rate
 		Of       string        `yaml:"of"`
 		Arrivals load.Arrivals `yaml:"arrivals"` // poisson or constant
-		Zipf     float64       `yaml:"zipf"`     // how steep popularity is; 0: all alike
+		Zipf     numbers       `yaml:"zipf"`     // how steep popularity is; 0: all alike
 		Mix      []load.Share  `yaml:"mix"`      // a list of op and share
 		Clients  int           `yaml:"clients"`
 		Deadline time.Duration `yaml:"deadline"`
@@ -135,12 +154,6 @@ type file struct {
 	Expect map[string][]string `yaml:"expect"`
 }
 
-// topology is how a stack is built or wired for a scenario.
-type topology struct {
-	// Mistake is which mistakes async makes, one in each variant, after none. All variants run on programs that were built for tests.
-	Mistake words `yaml:"mistake"`
-}
-
 // words is one word or several: several make a variant each.
 type words []string
 
@@ -151,6 +164,22 @@ func (w *words) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	return node.Decode((*[]string)(w))
+}
+
+// numbers is one number or several: several make a variant each.
+type numbers []float64
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (n *numbers) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind != yaml.ScalarNode {
+		return node.Decode((*[]float64)(n))
+	}
+	var one float64
+	if err := node.Decode(&one); err != nil {
+		return err
+	}
+	*n = numbers{one}
+	return nil
 }
 
 // largest is how many bytes a scenario may have.
@@ -182,7 +211,7 @@ func defaults() *file {
 	f := &file{}
 	f.Load.Seed, f.Load.Rate, f.Load.Clients = 1, 300, load.DefaultClients
 	f.Load.Deadline, f.Load.Steady = time.Second, 4*time.Second
-	f.Load.Arrivals, f.Load.Zipf, f.Load.Mix = load.Poisson, load.ZipfExponent, load.DefaultMix()
+	f.Load.Arrivals, f.Load.Zipf, f.Load.Mix = load.Poisson, numbers{load.ZipfExponent}, load.DefaultMix()
 	w := &f.Load.World
 	w.Posts, w.Comments, w.Authors, w.Subscriptions = 1000, 2000, 100, 1000
 	f.Levels.Sync, f.Levels.Async, f.Levels.Acks = words{"deadline"}, words{"dead-letter"}, words{"all"}
@@ -283,7 +312,12 @@ func (r *reader) plan() Plan {
 	l := r.file.Load
 	p := DefaultPlan()
 	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady
-	p.Arrivals, p.Zipf, p.Mix, p.Retries = l.Arrivals, l.Zipf, l.Mix, l.Retries
+	p.Arrivals, p.Mix, p.Retries = l.Arrivals, l.Mix, l.Retries
+	if len(l.Zipf) > 0 {
+		p.Zipf = l.Zipf[0]
+	} else {
+		r.wrong(errors.New("zipf: name at least one"), "load", "zipf")
+	}
 	p.World = load.WorldSize{Posts: l.World.Posts, Comments: l.World.Comments, Authors: l.World.Authors, Subscriptions: l.World.Subscriptions}
 	p.Steps, p.Sample = nil, 100
 	r.capacity(&p)
@@ -351,7 +385,22 @@ func (r *reader) variants() []Variant {
 		}
 	}
 	r.checkMistakes()
-	return paired(l.Sync, r.ofAsync())
+	return r.withEachZipf(paired(l.Sync, r.ofAsync()))
+}
+
+// withEachZipf repeats the variants for each popularity, if there are several.
+func (r *reader) withEachZipf(variants []Variant) (all []Variant) {
+	if len(r.file.Load.Zipf) < 2 {
+		return variants
+	}
+	for i, zipf := range r.file.Load.Zipf {
+		r.wrong(load.CheckZipf(zipf), "load", "zipf", i)
+		for _, v := range variants {
+			v.Zipf = &zipf
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // ofAsync are all combinations of what async can run with.
@@ -446,7 +495,12 @@ func counted(n int, what string) string {
 func (r *reader) isSide(key string) bool {
 	stack, level, leveled := strings.Cut(key, " at ")
 	levels := map[string][]string{
-		cluster.Sync: r.file.Levels.Sync, cluster.Async: slices.Concat(r.file.Levels.Async, r.file.Levels.Acks, r.file.Topology.Mistake),
+		cluster.Sync: slices.Clone(r.file.Levels.Sync), cluster.Async: slices.Concat(r.file.Levels.Async, r.file.Levels.Acks, r.file.Topology.Mistake),
 	}[stack]
+	for _, zipf := range r.file.Load.Zipf {
+		if levels != nil {
+			levels = append(levels, zipfWord(zipf))
+		}
+	}
 	return levels != nil && (!leveled || slices.Contains(levels, level))
 }

@@ -37,7 +37,7 @@ expect:
 func TestParse(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(good))
 	require.NoError(t, err)
-	require.Equal(t, []Variant{{"naive", "outbox", "all", ""}, {Sync: "retry"}}, s.Variants)
+	require.Equal(t, []Variant{{Sync: "naive", Async: "outbox", Acks: "all"}, {Sync: "retry"}}, s.Variants)
 	require.Equal(t, []string{"moderation"}, s.Plan.Faults())
 	require.InDelta(t, 100, s.Plan.Rate, 0)
 	texts := func(stack string, v Variant) (texts []string) {
@@ -57,24 +57,28 @@ func TestEachStackRunsOnceWithEachOfItsOwn(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(text))
 	require.NoError(t, err)
 	require.Equal(t, []Variant{
-		{"naive", "direct", "none", ""}, {"retry", "direct", "all", ""}, {Async: "outbox", Acks: "none"}, {Async: "outbox", Acks: "all"},
+		{Sync: "naive", Async: "direct", Acks: "none"}, {Sync: "retry", Async: "direct", Acks: "all"}, {Async: "outbox", Acks: "none"}, {Async: "outbox", Acks: "all"},
 	}, s.Variants)
 	require.Equal(t, []string{cluster.Sync, cluster.Async}, s.Variants[0].Stacks())
 	require.Equal(t, []string{cluster.Async}, s.Variants[2].Stacks())
 	require.Equal(t, "async outbox, acks none", s.Variants[2].String())
 }
 
-// TestMistakesStandBesideTheRightWay: each side has expectations of its own.
-func TestMistakesStandBesideTheRightWay(t *testing.T) {
-	text := strings.Replace(good, "steps:", "topology: {mistake: [none, offset-first]}\nsteps:", 1) +
-		"  async at none: [\"counter drift = 0\"]\n  async at offset-first: [\"lost > 0\", \"verdict = invalid\"]\n"
+// TestSeveralPopularities: each makes runs of its own, with expectations of its own.
+func TestSeveralPopularities(t *testing.T) {
+	text := strings.Replace(good, "rate: 100", "rate: 100, zipf: [0, 2.5]", 1) + "  async at zipf 2.5:\n    - \"drain > 1 s\"\n"
 	s, err := Parse("x.yaml", []byte(text))
 	require.NoError(t, err)
-	right, wrong := Variant{"naive", "outbox", "all", "none"}, Variant{"retry", "outbox", "all", "offset-first"}
-	require.Equal(t, []Variant{right, wrong}, s.Variants)
-	require.Len(t, s.Expected(cluster.Async, right), 3) // with the verdict
-	require.Len(t, s.Expected(cluster.Async, wrong), 3)
-	require.Contains(t, wrong.String(), "mistake offset-first")
+	require.Len(t, s.Variants, 4)
+	even, steep := s.Variants[0], s.Variants[2]
+	require.Equal(t, "sync naive, async outbox, acks all, zipf 2.5", steep.String())
+	require.InDelta(t, 0, even.Plan(s.Plan).Zipf, 0)
+	require.InDelta(t, 2.5, steep.Plan(s.Plan).Zipf, 0)
+	require.Len(t, s.Expected(cluster.Async, steep), 1+len(s.Expected(cluster.Async, even)))
+	_, err = Parse("x.yaml", []byte(strings.Replace(text, "at zipf 2.5", "at zipf 3", 1)))
+	require.ErrorContains(t, err, `expect "async at zipf 3"`)
+	_, err = Parse("x.yaml", []byte(strings.Replace(text, "[0, 2.5]", "[0, -1]", 1)))
+	require.ErrorContains(t, err, "x.yaml:5: zipf -1")
 }
 
 // TestCalm: a scenario may break nothing, and then expects nothing of a fault.
@@ -186,7 +190,7 @@ func TestCatalogue(t *testing.T) {
 		})
 	}
 	_, err := Find("leaf-up")
-	require.ErrorContains(t, err, `no scenario "leaf-up": there are leaf-down`)
+	require.ErrorContains(t, err, `no scenario "leaf-up": there are calm, `)
 }
 
 // FuzzParse: a scenario is a file that anybody may write.
