@@ -102,7 +102,10 @@ type Figures struct {
 	// Data", 1994.) In sync both are violations, and at the owner in async too; of query's pages async does not promise either, and
 	// they are counted.
 	ReadYourWrites Figure `json:"read_your_writes"`
-	MonotonicReads Figure `json:"monotonic_reads"`
+	// ReadYourWritesAtOwner are those of ReadYourWrites that asked the owner of the thing, and not query. Where clients wait for what
+	// they wrote, all of ReadYourWrites are violations, and the witness, who waits for nothing, is not counted.
+	ReadYourWritesAtOwner Figure `json:"read_your_writes_at_owner"`
+	MonotonicReads        Figure `json:"monotonic_reads"`
 	// Stale are the reads, looks among them, that were sent after a write was acknowledged and showed what was before it.
 	// StaleWrites are the writes that at least one such read missed (set-full: stale-count). In sync a violation.
 	Stale       Figure `json:"stale"`

@@ -160,6 +160,8 @@ func proofs() map[string]proof {
 		"read_your_writes": {newRun().of("sync").post("p").saw("p", 1, 0).look(false), Invalid, newRun().of("sync").post("p").saw("p", 1, 0).look(true)},
 		"monotonic_reads": {newRun().of("sync").post("p").saw("p", 1, 0).read("GetPostPage", "p", 1).read("GetPostPage", "p", 0), Invalid,
 			newRun().of("sync").post("p").saw("p", 1, 0).read("GetPostPage", "p", 1).read("GetPostPage", "p", 1)},
+		"read_your_writes_at_owner": {newRun().of("async").post("p").saw("p", 1, 0).read("GetPost", "p", 0), Invalid,
+			newRun().of("async").post("p").saw("p", 1, 0).read("GetPostPage", "p", 0)},
 		"stale": {newRun().of("sync").post("p").update("p").saw("p", 2, 0).read("GetPostPage", "p", 1, by(1)), Invalid,
 			newRun().of("sync").post("p").update("p").saw("p", 2, 0).read("GetPostPage", "p", 2, by(1))},
 		"stale_writes": {newRun().of("async").post("p").saw("p", 1, 0).look(false).look(true), Valid, read.look(true)},

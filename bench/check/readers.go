@@ -16,10 +16,13 @@ const async = "async"
 // gone is the version of a post that is deleted: newer than all others.
 const gone = math.MaxInt64
 
+// aLook is the op of what the witness saw.
+const aLook = "A look"
+
 // glance is what one read of the load, or one look, showed of a thing: a version between least and most. 0 is before the first.
 type glance struct {
 	thing           *thing
-	op              string // "GetPost", or "A look"
+	op              string // "GetPost", or aLook
 	client          int
 	owner           bool // it asked the owner of the thing, and not query
 	sent, completed time.Duration
@@ -142,7 +145,7 @@ func (j *judge) glanceIn(l *history.Look, writes map[int64]*history.Operation) *
 	if t == nil {
 		return nil
 	}
-	g := &glance{thing: t, op: "A look", client: o.Client, sent: l.Sent, completed: l.Completed, least: 0, most: versionOf(o) - 1}
+	g := &glance{thing: t, op: aLook, client: o.Client, sent: l.Sent, completed: l.Completed, least: 0, most: versionOf(o) - 1}
 	if l.Shown {
 		g.least, g.most = versionOf(o), gone
 	}
@@ -180,7 +183,7 @@ func (j *judge) excused(g *glance) bool {
 		return false
 	}
 	mayBeGone := func(o *history.Operation) bool { return mayHaveHappened(o) && o.Sent < g.completed }
-	return (g.most == 0 || g.op == "A look") && len(post.all("DeletePost", mayBeGone)) > 0
+	return (g.most == 0 || g.op == aLook) && len(post.all("DeletePost", mayBeGone)) > 0
 }
 
 // lookedFor are the writes that somebody looked for.

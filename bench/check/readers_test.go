@@ -21,7 +21,7 @@ func figuresBut(f Figures) string {
 		name string
 		Figure
 	}{
-		{"ryw", f.ReadYourWrites}, {"monotonic", f.MonotonicReads}, {"stale", f.Stale}, {"missed", f.StaleWrites},
+		{"ryw", f.ReadYourWrites}, {"ryw.owner", f.ReadYourWritesAtOwner}, {"monotonic", f.MonotonicReads}, {"stale", f.Stale}, {"missed", f.StaleWrites},
 		{"linear", f.NotLinearizable}, {"text", f.WrongText}, {"list", f.WrongList}, {"drift", f.CounterDrift},
 		{"lost.log", f.Lost.Log}, {"dead", f.DeadLetters}, {"passed", f.PassedOver},
 		{"effects.reordered", f.Effects.Reordered}, {"effects.repeated", f.Effects.Repeated}, {"effects.gaps", f.Effects.Gaps},
@@ -57,13 +57,22 @@ func requireRows(t *testing.T, rows []row) {
 // twice is a post with two versions, by client 0.
 func twice(stack string) *run { return newRun().of(stack).post("p").update("p").saw("p", 2, 0) }
 
+// waits has the clients wait for what they wrote.
+func (r *run) waits() *run {
+	r.h.Header.Waits = true
+	return r
+}
+
 func TestReaders(t *testing.T) {
 	const page, own = "GetPostPage", "GetPost"
 	requireRows(t, []row{
 		{"sync_own_write_shown", twice("sync").read(page, "p", 2), "", Valid},
 		{"sync_own_write_not_shown", twice("sync").read(page, "p", 1), "ryw 1, stale 1, missed 1", Invalid},
 		{"async_own_write_not_shown", twice("async").read(page, "p", 1), "ryw 1, stale 1, missed 1", Valid},
-		{"async_own_write_not_shown_by_the_owner", twice("async").read(own, "p", 1), "ryw 1, stale 1, missed 1, linear 1", Invalid},
+		{"async_own_write_not_shown_though_waited_for", twice("async").waits().read(page, "p", 1), "ryw 1, stale 1, missed 1", Invalid},
+		{"async_write_of_another_not_shown_to_who_waits", twice("async").waits().read(page, "p", 1, by(1)), "stale 1, missed 1", Valid},
+		{"async_look_waits_for_nothing", newRun().of("async").waits().post("p").saw("p", 1, 0).look(false).look(true), "stale 1, missed 1", Valid},
+		{"async_own_write_not_shown_by_the_owner", twice("async").read(own, "p", 1), "ryw 1, ryw.owner 1, stale 1, missed 1, linear 1", Invalid},
 		{"sync_write_of_another_not_shown", twice("sync").read(page, "p", 1, by(1)), "stale 1, missed 1", Invalid},
 		{"async_write_of_another_not_shown", twice("async").read(page, "p", 1, by(1)), "stale 1, missed 1", Valid},
 		{"read_while_it_is_written", newRun().of("sync").post("p").update("p", overlapping).saw("p", 2, 0).read(page, "p", 1), "", Valid},

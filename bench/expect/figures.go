@@ -182,11 +182,13 @@ func counts() (all []figure) {
 		"dead letters":                func(f check.Figures) int { return f.DeadLetters.Count },
 		"stale reads":                 func(f check.Figures) int { return f.Stale.Count },
 		"read-your-writes violations": func(f check.Figures) int { return f.ReadYourWrites.Count },
-		"monotonic-reads violations":  func(f check.Figures) int { return f.MonotonicReads.Count },
-		"passed over":                 func(f check.Figures) int { return f.PassedOver.Count },
-		"repeated effects":            func(f check.Figures) int { return f.Effects.Repeated.Count },
-		"reordered effects":           func(f check.Figures) int { return f.Effects.Reordered.Count },
-		"repeated records":            func(f check.Figures) int { return f.Log.Repeated.Count },
+		"read-your-writes violations at the owner": func(f check.Figures) int { return f.ReadYourWritesAtOwner.Count },
+		"read-your-writes violations on pages":     func(f check.Figures) int { return f.ReadYourWrites.Count - f.ReadYourWritesAtOwner.Count },
+		"monotonic-reads violations":               func(f check.Figures) int { return f.MonotonicReads.Count },
+		"passed over":                              func(f check.Figures) int { return f.PassedOver.Count },
+		"repeated effects":                         func(f check.Figures) int { return f.Effects.Repeated.Count },
+		"reordered effects":                        func(f check.Figures) int { return f.Effects.Reordered.Count },
+		"repeated records":                         func(f check.Figures) int { return f.Log.Repeated.Count },
 	} {
 		busy := lowers
 		if slices.Contains(ofTimeouts(), name) {

@@ -46,6 +46,8 @@ type Header struct {
 	Length      time.Duration `json:"length_ns"`    // of the load
 	Deadline    time.Duration `json:"deadline_ns"`  // of each operation, from its intended send time
 	Clients     int           `json:"clients"`      // sessions that the operations of the load are spread over
+	// Waits: each client asks query for pages that show what it has written. Then async promises that too.
+	Waits bool `json:"waits_for_position,omitempty"`
 }
 
 // Operation is one call of the public API: what was asked for and what became of it.

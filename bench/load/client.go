@@ -29,6 +29,9 @@ type ClientConfig struct {
 	Deadline  time.Duration // of each operation of the load, from its intended time
 	// Retries is how often a write of the load that ends UNAVAILABLE is sent again, as the same request, within its deadline.
 	Retries int
+	// WaitForPosition has each client of the load ask query for pages that show what this client has written, as far as the stack
+	// tells where that is.
+	WaitForPosition bool
 	// OnSend hears of each operation of the load just before it is sent, from many goroutines; nil for none.
 	OnSend func(*history.Operation)
 }
@@ -48,6 +51,7 @@ type Client struct {
 	postIDs    []string // by index in the world; "" until stored
 	commentIDs []string
 	calls      map[string]call
+	sessions   sessions
 }
 
 // call performs one operation whose aggregate is described already, and notes what the reply says.
@@ -57,6 +61,11 @@ type call func(ctx context.Context, p *Planned, o *history.Operation) error
 func NewClient(cfg ClientConfig) (*Client, error) {
 	c := &Client{
 		cfg: cfg, postIDs: make([]string, len(cfg.World.Posts)), commentIDs: make([]string, len(cfg.World.Comments)),
+		sessions: sessions{all: map[int]*session{}},
+	}
+	options := service.DialOptions()
+	if cfg.WaitForPosition {
+		options = append(options, grpc.WithUnaryInterceptor(keepPositions))
 	}
 	to := map[string]*grpc.ClientConn{}
 	for _, name := range Services() {
@@ -64,7 +73,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		if address == "" {
 			return nil, errors.Join(fmt.Errorf("no address of %s: give one for each of %s", name, strings.Join(Services(), ", ")), c.Close())
 		}
-		conn, err := grpc.NewClient(address, service.DialOptions()...)
+		conn, err := grpc.NewClient(address, options...)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("connect to %s at %s: %w", name, address, err), c.Close())
 		}
@@ -102,6 +111,7 @@ func (c *Client) Do(ctx context.Context, p *Planned, due Due) *history.Operation
 	}
 	ctx, cancel := context.WithDeadline(ctx, c.cfg.Clock.At(deadline))
 	defer cancel()
+	ctx = c.visits(ctx, o)
 	for pause := firstRetry; ; pause = min(2*pause, longestRetry) {
 		_ = c.attempt(ctx, p, o) // the operation says it too
 		if !c.mayRetry(o) || o.Completed+pause >= deadline {

@@ -15,6 +15,7 @@ const CodeDropped = "DROPPED"
 const (
 	codeDeadlineExceeded = "DEADLINE_EXCEEDED"
 	codeUnavailable      = "UNAVAILABLE"
+	codeNotFound         = "NOT_FOUND"
 )
 
 // codeOf is the gRPC status code of a call's error as the specification writes it, for example "UNAVAILABLE".

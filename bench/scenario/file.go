@@ -125,8 +125,9 @@ type file struct {
 		Mix      []load.Share  `yaml:"mix"`      // a list of op and share
 		Clients  int           `yaml:"clients"`
 		Deadline time.Duration `yaml:"deadline"`
-		Retries  int           `yaml:"retries"` // of a write that ends UNAVAILABLE
-		Steady   time.Duration `yaml:"steady"`  // before the first step
+		Retries  int           `yaml:"retries"`           // of a write that ends UNAVAILABLE
+		Steady   time.Duration `yaml:"steady"`            // before the first step
+		Waits    bool          `yaml:"wait_for_position"` // clients ask for pages that show what they wrote
 		World    struct {
 			Posts         int `yaml:"posts"`
 			Comments      int `yaml:"comments"`
@@ -313,6 +314,7 @@ func (r *reader) plan() Plan {
 	p := DefaultPlan()
 	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady
 	p.Arrivals, p.Mix, p.Retries = l.Arrivals, l.Mix, l.Retries
+	p.WaitForPosition = l.Waits
 	if len(l.Zipf) > 0 {
 		p.Zipf = l.Zipf[0]
 	} else {

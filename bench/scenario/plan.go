@@ -26,6 +26,8 @@ type Plan struct {
 	Deadline time.Duration  `json:"deadline_ns"` // of each operation, from its intended send time
 	Retries  int            `json:"retries"`     // how often a write that ends UNAVAILABLE is sent again, with the same request_id
 	Steady   time.Duration  `json:"steady_ns"`   // load without faults, at the beginning
+	// WaitForPosition has each client ask for pages that show what it has written; only async has something to wait for.
+	WaitForPosition bool `json:"wait_for_position,omitempty"`
 
 	// Steps are the faults, one after the other. A stack without the victim spends the time of a step unhurt.
 	Steps []Step `json:"steps"`

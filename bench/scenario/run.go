@@ -63,7 +63,7 @@ func (e *Experiment) Run(ctx context.Context, lab Lab) (cost Cost, err error) {
 	r.show(Progress{Stage: "start"})
 	r.bed, err = testbed.Start(ctx, testbed.Config{
 		Cluster: r.lab.Cluster, World: e.World, Clock: load.NewClock(), Deadline: e.Plan.Deadline, Retries: e.Plan.Retries,
-		OnSend: r.sends, Log: lab.Log,
+		WaitForPosition: e.Plan.WaitForPosition, OnSend: r.sends, Log: lab.Log,
 	})
 	if err != nil {
 		return Cost{}, err
@@ -130,7 +130,7 @@ func (r *run) header() history.Header {
 	return history.Header{
 		Stack: r.lab.Cluster.Stack, Level: r.lab.Cluster.Level(), Mistake: r.lab.Cluster.Mistake, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(),
 		Start: r.bed.Clock.Start(), OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline,
-		Clients: r.Plan.Clients,
+		Clients: r.Plan.Clients, Waits: r.Plan.WaitForPosition,
 	}
 }
 

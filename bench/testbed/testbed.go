@@ -23,6 +23,8 @@ type Config struct {
 	Clock    load.Clock
 	Deadline time.Duration // of each operation of the load, from its intended send time
 	Retries  int           // of each write of the load that ends UNAVAILABLE, within its deadline
+	// WaitForPosition has clients of the load wait for what they wrote: see load.ClientConfig.
+	WaitForPosition bool
 	// OnSend hears of each operation of the load just before it is sent, from many goroutines; nil for none.
 	OnSend func(*history.Operation)
 	Log    *slog.Logger
@@ -53,7 +55,7 @@ func Start(ctx context.Context, cfg Config) (*Testbed, error) {
 	}
 	client, err := load.NewClient(load.ClientConfig{
 		Addresses: addresses, World: cfg.World, Clock: cfg.Clock, Deadline: cfg.Deadline,
-		Retries: cfg.Retries, OnSend: cfg.OnSend,
+		Retries: cfg.Retries, WaitForPosition: cfg.WaitForPosition, OnSend: cfg.OnSend,
 	})
 	if err != nil {
 		return nil, errors.Join(err, stack.Stop(context.WithoutCancel(ctx)))
