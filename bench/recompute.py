@@ -267,8 +267,11 @@ def compare_fault(run, c, i, figures, ops):
     recovered = run.recovery(i)
     after = (recovered, run.slot_end(fault)) if recovered is not None else (0, 0)
     windows = {"before": run.before(i), "during": run.during(i), "after": after}
-    c.figure(f"{name}, recovery", None if recovered is None else (recovered - fault["lift_asked_ns"]) / MS, figures["recovery_ms"])
+    end = (max(fault["lift_asked_ns"], run.slot_end(fault) - 2000 * MS), run.slot_end(fault)) if fault["lift_asked_ns"] else (0, 0)
     theirs = {w["op"]: w for w in figures["ops"]}
+    for op in ops:
+        c.figure(f"{name}, end, {op}", run.availability(end, op), theirs[op]["end"])
+    c.figure(f"{name}, recovery", None if recovered is None else (recovered - fault["lift_asked_ns"]) / MS, figures["recovery_ms"])
     for key, window in windows.items():
         c.figure(f"{name}, {key}, all", run.availability(window), figures["total"][key])
         for op in ops:

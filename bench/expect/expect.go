@@ -62,9 +62,10 @@ const (
 	before window = "before"
 	during window = "during"
 	after  window = "after"
+	end    window = "end" // the last 2 s of the time after the fault, recovered or not
 )
 
-var form = regexp.MustCompile(`^(?:(before|during|after)(?: of fault ([0-9]{1,3}))?\s*:\s*)?(.+?)(?: of ([A-Z][A-Za-z]+))?\s*(>=|<=|=|>|<|≥|≤)\s*(.+)$`)
+var form = regexp.MustCompile(`^(?:(before|during|after|end)(?: of fault ([0-9]{1,3}))?\s*:\s*)?(.+?)(?: of ([A-Z][A-Za-z]+))?\s*(>=|<=|=|>|<|≥|≤)\s*(.+)$`)
 
 // Parse reads one line. The error says what is wrong, and what there is to choose from.
 func Parse(text string) (Expectation, error) {
@@ -122,9 +123,11 @@ func (e *Expectation) choose(name string) error {
 		slices.Sort(names)
 		return fmt.Errorf("no figure %q: use one of %s", name, strings.Join(names, ", "))
 	case f.windowed && e.window == "":
-		return fmt.Errorf("say when: before, during or after the fault, for example \"during: %s\"", name)
+		return fmt.Errorf("say when: before, during or after the fault, or at its end, for example \"during: %s\"", name)
 	case e.window != "" && !f.windowed && !f.ofFault && !f.either:
 		return fmt.Errorf("%s is about the whole run: leave out %q", name, e.window)
+	case e.window == end && f.unit != percent:
+		return fmt.Errorf("%s is not measured at the end: use before, during or after", name)
 	case e.op != "" && !f.perOp:
 		return fmt.Errorf("%s is not counted by operation: leave out \"of %s\"", name, e.op)
 	case e.op == "" && f.needsOp:

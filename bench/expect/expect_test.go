@@ -25,7 +25,7 @@ func run() Run {
 		{Victim: "broker", Absent: true},
 		{
 			Victim: "moderation", RecoveryMS: new(400.0), DrainProblem: "an acknowledged write has no effect that was seen", MaxTTEMS: new(3100.0),
-			Total: measure.Windows{Before: share(100, 0, 100), During: share(90, 9, 100)},
+			Total: measure.Windows{Before: share(100, 0, 100), During: share(90, 9, 100), End: share(1, 0, 4)},
 			Ops: []measure.Windows{
 				{Op: "CreateComment", Before: share(10, 0, 10), During: share(0, 0, 10), Times: &measure.WindowTimes{
 					Before: measure.Times{OK: &measure.Percentiles{P50: 2, P99: 9}, TTE: &measure.Percentiles{P50: 3, P99: 10}},
@@ -50,6 +50,7 @@ func TestJudge(t *testing.T) {
 		{"during of fault 2: availability ≥ 90%", true, "90.0 %"},
 		{"during of fault 2: availability > 90 %", false, "90.0 %"},
 		{"before of fault 2: availability = 100 %", true, "100.0 %"},
+		{"end of fault 2: availability < 50 %", true, "25.0 %"},
 		{"during of fault 2: degraded answers < 10 %", true, "9.0 %"},
 		{"during of fault 2: recovery < 3 s", true, "400ms"},
 		{"during of fault 2: recovery < 300 ms", false, "400ms"},
@@ -159,15 +160,16 @@ func TestNothingToSay(t *testing.T) {
 
 func TestLinesThatMeanNothing(t *testing.T) {
 	for text, why := range map[string]string{
-		"":                                      "write it as",
-		"availability":                          "write it as",
-		"happiness >= 99 %":                     `no figure "happiness": use one of availability`,
-		"availability >= 99 %":                  "say when",
-		"during: lost = 0":                      "whole run",
-		"during of fault 0: availability = 1 %": "counted from 1",
-		"lost of CreatePost = 0":                "not counted by operation",
-		"p99 TTE < 1 s":                         "say of which operation",
-		"p99 answer time of GetPost < 1 s":      "say when",
+		"":                                          "write it as",
+		"availability":                              "write it as",
+		"happiness >= 99 %":                         `no figure "happiness": use one of availability`,
+		"availability >= 99 %":                      "say when",
+		"end: p50 TTE of CreateComment > 1 s":       "not measured at the end",
+		"during: lost = 0":                          "whole run",
+		"during of fault 0: availability = 1 %":     "counted from 1",
+		"lost of CreatePost = 0":                    "not counted by operation",
+		"p99 TTE < 1 s":                             "say of which operation",
+		"p99 answer time of GetPost < 1 s":          "say when",
 		"during: p99 staleness of CreatePost < 1 s": "whole run",
 		"p99 TTE of CreateLike < 1 s":               `no operation "CreateLike"`,
 		"during: availability >= 101 %":             "0 % to 100 %",

@@ -279,7 +279,9 @@ func availabilityIn(r Run, e Expectation) (measure.Availability, error) {
 	if err != nil {
 		return measure.Availability{}, err
 	}
-	a := map[window]measure.Availability{before: windows.Before, during: windows.During, after: windows.After}[e.window]
+	a := map[window]measure.Availability{
+		before: windows.Before, during: windows.During, after: windows.After, end: windows.End,
+	}[e.window]
 	if a.Share == nil {
 		return a, fmt.Errorf("nothing was due %s the fault, or there was no such time", e.window)
 	}

@@ -11,6 +11,7 @@ import (
 // What decides about a fault's figures.
 const (
 	beforeAtMost     = 3 * time.Second // how far the window before a fault reaches back
+	endAtMost        = 2 * time.Second // how long the end of a fault's slot is
 	recoveredFor     = time.Second     // how long availability must be back
 	surpriseAbove    = 0.05 + 1e-9     // difference between measured and predicted availability; 1 of 20 is no surprise
 	surpriseAtLeast  = 5               // samples, or chance decides
@@ -62,12 +63,14 @@ type Availability struct {
 
 // Windows is the availability around a fault, by intended time: before is the up to 3 s before the fault was asked for that
 // belong to no other fault; during, from when it was seen in effect until the lift was asked for; after, from the recovery to
-// the end of the fault's slot (empty without a recovery).
+// the end of the fault's slot (empty without a recovery); end, the last up to 2 s of the slot since the lift was asked for, recovered
+// or not.
 type Windows struct {
 	Op     string       `json:"op,omitempty"` // empty: all
 	Before Availability `json:"before"`
 	During Availability `json:"during"`
 	After  Availability `json:"after"`
+	End    Availability `json:"end"`
 	// Times is how long the operation took in the same windows; null for all together, and in results of an older tandem.
 	Times *WindowTimes `json:"times,omitempty"`
 }
@@ -140,7 +143,7 @@ func (s *subject) availability(op string, w window) Availability {
 }
 
 // slot is the times of a fault and what follows from them. A window that a fault never reached is empty.
-type slot struct{ before, during, after window }
+type slot struct{ before, during, after, end window }
 
 // slotOf computes the windows of fault i; recovered is when availability was back, or nil.
 func (s *subject) slotOf(i int, recovered *time.Duration) slot {
@@ -152,6 +155,9 @@ func (s *subject) slotOf(i int, recovered *time.Duration) slot {
 	w := slot{before: window{from, max(from, f.Asked)}}
 	if f.InEffect > 0 && f.LiftAsked > 0 {
 		w.during = window{f.InEffect, f.LiftAsked}
+	}
+	if end := s.slotEnd(f); f.LiftAsked > 0 {
+		w.end = window{min(max(f.LiftAsked, end-endAtMost), end), end}
 	}
 	if recovered != nil {
 		w.after = window{*recovered, s.slotEnd(f)}
@@ -195,6 +201,7 @@ func (s *subject) measureFault(i int) Fault {
 func (s *subject) windows(op string, w slot) Windows {
 	return Windows{
 		Op: op, Before: s.availability(op, w.before), During: s.availability(op, w.during), After: s.availability(op, w.after),
+		End: s.availability(op, w.end),
 	}
 }
 

@@ -249,6 +249,7 @@ func TestAvailabilityAroundAFault(t *testing.T) {
 	require.Equal(t, 25, f.Ops[0].After.Intended)
 	require.Equal(t, 1.0, share(f.Ops[1].During), "GetVerdict")
 	require.Equal(t, Availability{Share: new(0.5), OK: 19, Intended: 38}, f.Total.During)
+	require.Equal(t, Availability{Share: new(1.0), OK: 20, Intended: 20}, f.Ops[0].End, "8 s until before 10 s")
 }
 
 // TestTimesAroundAFault: by intended time; what fails and what is never seen is told apart from what succeeds and shows.
@@ -321,6 +322,7 @@ func TestRecovery(t *testing.T) {
 				require.Nil(t, f.RecoveryMS)
 				require.Contains(t, f.RecoveryProblem, tt.problem)
 				require.Zero(t, f.Total.After.Intended)
+				require.Equal(t, tt.name == "not_lifted", f.Total.End.Intended == 0, "the end of the slot needs no recovery")
 				return
 			}
 			require.NotNil(t, f.RecoveryMS, f.RecoveryProblem)
