@@ -81,7 +81,7 @@ func newRoot() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(usageError)
-	root.AddCommand(newBench(), newCapacity(), newScenario(), newCheck(), newCompare(), newReport(), newUp(), newDown(), newKill(), newRestart())
+	root.AddCommand(newBench(), newCapacity(), newScenario(), newLadder(), newCheck(), newCompare(), newReport(), newUp(), newDown(), newKill(), newRestart())
 	return root
 }
 

@@ -200,15 +200,9 @@ func (r *scenarioRun) keep(rec record, done []judged) error {
 	return rec.save(r.record)
 }
 
-// one runs a scenario in one variant.
+// one runs a scenario in one variant, and judges it.
 func (r *scenarioRun) one(ctx context.Context, s *scenario.Scenario, v scenario.Variant) ([]judged, error) {
-	b := r.bench
-	b.name, b.plan, b.repeat, b.stacks = s.Name, v.Plan(s.Plan), 1, v.Stacks()
-	b.config.SyncLevel, b.config.AsyncLevel, b.config.Acks, b.config.Mistake = v.Sync, v.Async, v.Acks, v.Mistake
-	if r.seed != 0 {
-		b.plan.Seed = r.seed
-	}
-	results, dir, err := b.carryOut(ctx)
+	results, dir, err := r.carryOut(ctx, s, v)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +211,17 @@ func (r *scenarioRun) one(ctx context.Context, s *scenario.Scenario, v scenario.
 		all = append(all, judge(s, v, stack, dir))
 	}
 	return all, nil
+}
+
+// carryOut runs a scenario in one variant.
+func (r *scenarioRun) carryOut(ctx context.Context, s *scenario.Scenario, v scenario.Variant) (*report.Results, string, error) {
+	b := r.bench
+	b.name, b.plan, b.repeat, b.stacks = s.Name, v.Plan(s.Plan), 1, v.Stacks()
+	b.config.SyncLevel, b.config.AsyncLevel, b.config.Acks, b.config.Mistake = v.Sync, v.Async, v.Acks, v.Mistake
+	if r.seed != 0 {
+		b.plan.Seed = r.seed
+	}
+	return b.carryOut(ctx)
 }
 
 // measureCapacity measures what the scenario's load is measured by, once for all variants and both stacks, which must get the same load.

@@ -428,6 +428,15 @@ func paired(sync []string, async []Variant) []Variant {
 	return all
 }
 
+// EachLevel is a scenario at every level of both stacks, weakest first.
+func EachLevel() []Variant {
+	var async []Variant
+	for _, level := range Levels(cluster.Async) {
+		async = append(async, Variant{Async: level, Acks: "all"})
+	}
+	return paired(Levels(cluster.Sync), async)
+}
+
 // Mistakes are those that async's services can make.
 func Mistakes() (names []string) {
 	for _, m := range mutant.All() {

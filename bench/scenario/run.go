@@ -50,6 +50,9 @@ type Cost struct {
 	// steady window, users' calls included; 0 if that is not known. For RPCs the reads of the witness are operations too.
 	RPCs     float64 `json:"rpcs_per_operation"`
 	Messages float64 `json:"messages_per_operation"`
+	// RPCsInFaults is RPCs while faults were in effect that leave every service able to tell (errors, slow calls and slow events); 0 if
+	// there was none.
+	RPCsInFaults float64 `json:"rpcs_per_operation_in_faults,omitempty"`
 	// Preload is how long filling took, and DrainPreload how long until all of it showed on query's pages after that.
 	Preload      time.Duration `json:"preload_ns"`
 	DrainPreload time.Duration `json:"drain_preload_ns"`
@@ -109,6 +112,7 @@ type run struct {
 	before  testbed.Spent // the load
 	atStart traffic       // of the load
 	looks   atomic.Int64
+	struck  spoken       // while faults were in effect
 	sent    atomic.Int64 // operations of the load
 	witness *load.Witness
 	down    atomic.Pointer[string]
@@ -265,7 +269,10 @@ func (r *run) takeStep(ctx context.Context, n uint64, slot time.Duration, step S
 	if !f.Record().Absent {
 		r.down.Store(new(step.String()))
 	}
+	begun := r.spoken(ctx, step)
 	interrupted := r.waitUntil(ctx, slot+step.Before+step.For)
+	r.struck = r.struck.plus(r.spoken(ctx, step).since(begun))
+	r.cost.RPCsInFaults = r.struck.perOperation()
 	lift := f.Lift(ctx)
 	r.down.Store(nil)
 	record := f.Record()

@@ -44,6 +44,42 @@ func (r *run) costTraffic(ctx context.Context, operations int) {
 	r.cost.RPCs, r.cost.Messages = perOperation(r.atStart, now, operations, int(looks))
 }
 
+// spoken is the calls that services answered, and the operations and looks that they were for; nothing if that is not known.
+type spoken struct{ calls, operations int64 }
+
+// spoken counts what was said so far, if a fault leaves every service able to tell.
+func (r *run) spoken(ctx context.Context, step Step) spoken {
+	if !step.NeedsServices() {
+		return spoken{}
+	}
+	operations := r.sent.Load() + r.looks.Load()
+	calls, err := r.bed.Client.Calls(ctx)
+	if err != nil {
+		r.lab.Log.Warn("calls during the fault are not counted", "err", err.Error())
+		return spoken{}
+	}
+	return spoken{calls, operations}
+}
+
+// since is what was said between two moments; nothing if one of them is not known.
+func (s spoken) since(from spoken) spoken {
+	if from.calls == 0 || s.calls < from.calls {
+		return spoken{}
+	}
+	return spoken{s.calls - from.calls, s.operations - from.operations}
+}
+
+func (s spoken) plus(more spoken) spoken {
+	return spoken{s.calls + more.calls, s.operations + more.operations}
+}
+
+func (s spoken) perOperation() float64 {
+	if s.operations == 0 {
+		return 0
+	}
+	return float64(s.calls) / float64(s.operations)
+}
+
 // perOperation is the calls and the messages between two moments for each operation. The witness's looks are calls of users
 // too, and so are operations among the calls; messages come from operations alone.
 func perOperation(from, until traffic, ops, looks int) (rpcs, messages float64) {
