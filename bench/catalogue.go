@@ -245,13 +245,16 @@ func (c *catalogue) verdict() error {
 		len(differing), len(untrue))}
 }
 
-// levelOf names the protection of one stack in a variant.
+// levelOf names the protection of one stack in a variant, and whatever else sets the variant apart: its name without the other stack.
 func levelOf(stack string, v scenario.Variant) string {
-	switch {
-	case stack == cluster.Sync:
-		return v.Sync
-	case v.Acks == "all":
-		return v.Async
+	other := cluster.Async
+	if stack == cluster.Async {
+		other = cluster.Sync
 	}
-	return v.Async + ", acks " + v.Acks
+	parts := strings.Split(v.String(), ", ")
+	parts = slices.DeleteFunc(parts, func(part string) bool {
+		ofAsync := strings.HasPrefix(part, "acks ") || strings.HasPrefix(part, "mistake ")
+		return strings.HasPrefix(part, other+" ") || part == "acks all" || ofAsync && stack == cluster.Sync
+	})
+	return strings.TrimPrefix(strings.Join(parts, ", "), stack+" ")
 }

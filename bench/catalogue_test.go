@@ -76,5 +76,8 @@ func TestScenarioCompareOfNoRecord(t *testing.T) {
 func TestLevelOf(t *testing.T) {
 	require.Equal(t, "retry", levelOf("sync", scenario.Variant{Sync: "retry", Async: "outbox", Acks: "none"}))
 	require.Equal(t, "outbox, acks none", levelOf("async", scenario.Variant{Sync: "retry", Async: "outbox", Acks: "none"}))
+	popular := scenario.Variant{Sync: "retry", Async: "outbox", Acks: "all", Mistake: "offset-first", Zipf: new(4.0)}
+	require.Equal(t, "retry, zipf 4", levelOf("sync", popular))
+	require.Equal(t, "outbox, mistake offset-first, zipf 4", levelOf("async", popular))
 	require.Equal(t, "outbox", levelOf("async", scenario.Variant{Async: "outbox", Acks: "all"}))
 }

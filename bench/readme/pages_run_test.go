@@ -42,7 +42,8 @@ func TestEveryPage(t *testing.T) {
 	require.NotEmpty(t, first.commands, "how to build")
 	require.NoError(t, runPage(t, clone, first, false))
 	start := time.Now()
-	failed := besides(t, clone, scenario.Names())
+	names := chosen()
+	failed := besides(t, clone, names)
 	t.Logf("all pages beside each other: %v; to run again: %v", time.Since(start).Round(time.Second), failed)
 	for _, name := range failed {
 		t.Run("alone/"+name, func(t *testing.T) { require.NoError(t, runPage(t, clone, readPage(t, name), false)) })
@@ -51,12 +52,20 @@ func TestEveryPage(t *testing.T) {
 		return
 	}
 	startInBackground(t, clone, "make up")
-	for _, name := range scenario.Names() {
+	for _, name := range names {
 		if p := readPage(t, name); slices.ContainsFunc(p.commands, func(c command) bool { return c.up }) {
 			t.Run("up/"+name, func(t *testing.T) { require.NoError(t, runPage(t, clone, p, true)) })
 		}
 	}
 	t.Logf("all pages: %v", time.Since(start).Round(time.Second))
+}
+
+// chosen are the pages to run: all, or those that the environment names, separated by commas.
+func chosen() []string {
+	if some := os.Getenv("PAGES"); some != "" {
+		return strings.Split(some, ",")
+	}
+	return scenario.Names()
 }
 
 func newClone(t *testing.T) string {
