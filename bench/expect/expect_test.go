@@ -29,7 +29,7 @@ func run() Run {
 			Ops: []measure.Windows{
 				{Op: "CreateComment", Before: share(10, 0, 10), During: share(0, 0, 10), Times: &measure.WindowTimes{
 					Before: measure.Times{OK: &measure.Percentiles{P50: 2, P99: 9}, TTE: &measure.Percentiles{P50: 3, P99: 10}},
-					During: measure.Times{Answer: &measure.Percentiles{P50: 900, P99: 1000}, TTE: &measure.Percentiles{P50: 800}, TTEMissing: 1},
+					During: measure.Times{Answer: &measure.Percentiles{P50: 900, P99: 1000}, TTE: &measure.Percentiles{P50: 800}, TTEMissing: 1, Attempts: 3.5},
 				}},
 				{Op: "ListFeed", Times: &measure.WindowTimes{During: measure.Times{OK: &measure.Percentiles{P50: 5, P99: 400}}}},
 				{Op: "GetPost"},
@@ -50,6 +50,7 @@ func TestJudge(t *testing.T) {
 		{"during of fault 2: availability ≥ 90%", true, "90.0 %"},
 		{"during of fault 2: availability > 90 %", false, "90.0 %"},
 		{"before of fault 2: availability = 100 %", true, "100.0 %"},
+		{"during of fault 2: attempts of CreateComment >= 3", true, "3.5"},
 		{"end of fault 2: availability < 50 %", true, "25.0 %"},
 		{"during of fault 2: degraded answers < 10 %", true, "9.0 %"},
 		{"during of fault 2: recovery < 3 s", true, "400ms"},
@@ -162,8 +163,9 @@ func TestLinesThatMeanNothing(t *testing.T) {
 	for text, why := range map[string]string{
 		"":                                          "write it as",
 		"availability":                              "write it as",
-		"happiness >= 99 %":                         `no figure "happiness": use one of availability`,
+		"happiness >= 99 %":                         `no figure "happiness": use one of attempts, availability`,
 		"availability >= 99 %":                      "say when",
+		"end: attempts of CreateComment > 3":        "not measured at the end",
 		"end: p50 TTE of CreateComment > 1 s":       "not measured at the end",
 		"during: lost = 0":                          "whole run",
 		"during of fault 0: availability = 1 %":     "counted from 1",

@@ -43,6 +43,7 @@ func figures() []figure {
 			func(f measure.Fault) (*float64, string) { return f.RecoveryMS, f.RecoveryProblem })},
 		{name: "drain", unit: millis, ofFault: true, busy: raises, value: ofFault("drain",
 			func(f measure.Fault) (*float64, string) { return f.DrainMS, f.DrainProblem })},
+		{name: "attempts", unit: count, windowed: true, perOp: true, needsOp: true, busy: raises, value: attempts},
 		{name: "max TTE", unit: millis, ofFault: true, busy: raises, value: maxTTE},
 		{name: "faults not seen", unit: count, value: notSeen},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
@@ -149,6 +150,22 @@ func answers() []figure {
 	}
 }
 
+// attempts is how often users sent an operation, on average: with those of a retrying client.
+func attempts(r Run, e Expectation) (float64, error) {
+	windows, err := windowsOf(r, e)
+	if err != nil {
+		return 0, err
+	}
+	if windows.Times == nil {
+		return 0, errors.New("this run was measured without times around its faults")
+	}
+	of := map[window]measure.Times{before: windows.Times.Before, during: windows.Times.During, after: windows.Times.After}[e.window]
+	if of.Attempts == 0 {
+		return 0, fmt.Errorf("no %s was sent %s the fault", e.op, e.window)
+	}
+	return of.Attempts, nil
+}
+
 // traffic is what the stack said for each operation, in the steady window.
 func traffic() (all []figure) {
 	for name, of := range map[string]func(Run) float64{
@@ -168,20 +185,21 @@ func traffic() (all []figure) {
 // counts are the figures of the checker's account.
 func counts() (all []figure) {
 	for name, of := range map[string]func(check.Figures) int{
-		"lost":                        func(f check.Figures) int { return f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count },
-		"lost in the store":           func(f check.Figures) int { return f.Lost.Store.Count },
-		"lost in the log":             func(f check.Figures) int { return f.Lost.Log.Count },
-		"lost in the read model":      func(f check.Figures) int { return f.Lost.ReadModel.Count },
-		"duplicated":                  func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count },
-		"unexpected":                  func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count },
-		"counter drift":               func(f check.Figures) int { return f.CounterDrift.Count },
-		"wrong status":                func(f check.Figures) int { return f.WrongStatus.Count },
-		"wrong text":                  func(f check.Figures) int { return f.WrongText.Count },
-		"unknown writes":              func(f check.Figures) int { return f.Unknown.Count },
-		"half done":                   func(f check.Figures) int { return f.HalfDone.Count },
-		"dead letters":                func(f check.Figures) int { return f.DeadLetters.Count },
-		"stale reads":                 func(f check.Figures) int { return f.Stale.Count },
-		"read-your-writes violations": func(f check.Figures) int { return f.ReadYourWrites.Count },
+		"lost":                         func(f check.Figures) int { return f.Lost.Store.Count + f.Lost.ReadModel.Count + f.Lost.Log.Count },
+		"lost in the store":            func(f check.Figures) int { return f.Lost.Store.Count },
+		"lost in the log":              func(f check.Figures) int { return f.Lost.Log.Count },
+		"lost in the read model":       func(f check.Figures) int { return f.Lost.ReadModel.Count },
+		"duplicated":                   func(f check.Figures) int { return f.Duplicated.Store.Count + f.Duplicated.ReadModel.Count },
+		"unexpected":                   func(f check.Figures) int { return f.Unexpected.Store.Count + f.Unexpected.ReadModel.Count },
+		"counter drift":                func(f check.Figures) int { return f.CounterDrift.Count },
+		"wrong status":                 func(f check.Figures) int { return f.WrongStatus.Count },
+		"wrong text":                   func(f check.Figures) int { return f.WrongText.Count },
+		"unknown writes":               func(f check.Figures) int { return f.Unknown.Count },
+		"unknown writes that happened": func(f check.Figures) int { return f.Recovered.Count },
+		"half done":                    func(f check.Figures) int { return f.HalfDone.Count },
+		"dead letters":                 func(f check.Figures) int { return f.DeadLetters.Count },
+		"stale reads":                  func(f check.Figures) int { return f.Stale.Count },
+		"read-your-writes violations":  func(f check.Figures) int { return f.ReadYourWrites.Count },
 		"read-your-writes violations at the owner": func(f check.Figures) int { return f.ReadYourWritesAtOwner.Count },
 		"read-your-writes violations on pages":     func(f check.Figures) int { return f.ReadYourWrites.Count - f.ReadYourWritesAtOwner.Count },
 		"monotonic-reads violations":               func(f check.Figures) int { return f.MonotonicReads.Count },

@@ -16,6 +16,8 @@ type Times struct {
 	// TTE is until the effect of an acknowledged write showed. TTEMissing are those whose effect was never seen: they took longer.
 	TTE        *Percentiles `json:"tte,omitempty"`
 	TTEMissing int          `json:"tte_missing,omitempty"`
+	// Attempts is how often a user sent an operation, on average over those that were sent; 0 if none was.
+	Attempts float64 `json:"attempts,omitempty"`
 }
 
 // WindowTimes is Times around a fault, in the windows of Windows.
@@ -29,9 +31,13 @@ type WindowTimes struct {
 func (s *subject) times(op string, w window) Times {
 	var t Times
 	var ok, answer, effect []time.Duration
+	sent, attempts := 0, 0
 	for _, o := range s.in(w) {
 		if o.Op != op {
 			continue
+		}
+		if o.Attempts > 0 {
+			sent, attempts = sent+1, attempts+o.Attempts
 		}
 		if o.Completed > 0 {
 			answer = append(answer, latency(o))
@@ -50,6 +56,7 @@ func (s *subject) times(op string, w window) Times {
 			effect = append(effect, at-o.Intended)
 		}
 	}
+	t.Attempts = float64(attempts) / float64(max(1, sent))
 	t.OK, t.Answer, t.TTE = percentiles(ok), percentiles(answer), percentiles(effect)
 	return t
 }
