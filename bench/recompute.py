@@ -20,7 +20,7 @@ CLOCK_SKEW = 10 * MS
 LATE = 5 * MS
 STEP = 100 * MS
 WRITES = {"CreatePost", "UpdatePost", "DeletePost", "CreateComment", "ReviewComment", "Subscribe", "Unsubscribe"}
-TAKES_DOWN = {"kill", "stop", "pause", "rebuild", "crash"}
+TAKES_DOWN = {"kill", "stop", "pause", "rebuild", "crash", "zombie"}
 MISSING, SHOWN, UNCHANGED = "missing", "shown", "unchanged"
 
 

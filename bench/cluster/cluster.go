@@ -346,7 +346,7 @@ func (c *Cluster) DataDir(name string) string {
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() {
 		c.refuseStarts()
-		var killed []string
+		killed := c.stopTwins(ctx)
 		stages := c.stages()
 		for _, stage := range slices.Backward(stages) {
 			killed = append(killed, c.stopStage(ctx, stage)...)

@@ -39,9 +39,11 @@ type part struct {
 	answers  probe
 	declares string // the gRPC service that tells it from another program; "" for the broker
 
-	op sync.Mutex // held by Kill and Restart: one at a time
+	op     sync.Mutex // held by Kill and Restart: one at a time
+	twinOp sync.Mutex // held by StartTwin and StopTwin
 
 	// Guarded by Cluster.mu.
+	twin  *part         // the newest second process over the same data; nil before the first
 	proc  *process      // the newest life, running or ended; nil before the first
 	spent time.Duration // CPU time of the lives that are over
 }

@@ -36,6 +36,9 @@ type Stack interface {
 	// Pause and Resume return once the part's process stands still, and goes on.
 	Pause(ctx context.Context, part string) error
 	Resume(ctx context.Context, part string) error
+	// StartTwin returns once a second process of a part is SERVING over the same data, and StopTwin once that one has stopped.
+	StartTwin(ctx context.Context, part string) error
+	StopTwin(ctx context.Context, part string) error
 	// Answers and AnswersAt return nil once the part says that it does its work, the latter by another address.
 	Answers(ctx context.Context, part string) error
 	AnswersAt(ctx context.Context, part, address string) error
@@ -64,6 +67,8 @@ func New(e Env, s Spec) (Fault, error) {
 		return newStop(e, s), nil
 	case Pause:
 		return newPause(e, s), nil
+	case Zombie:
+		return newZombie(e, s), nil
 	case Rolling:
 		return newRolling(e), nil
 	case Crash:

@@ -33,6 +33,7 @@ const (
 	Rolling    = "rolling restart"
 	Crash      = "crash"
 	Burst      = "burst"
+	Zombie     = "zombie"
 )
 
 // Spec is one fault, as data. Which fields count depends on the kind; the others must be left alone.
@@ -69,7 +70,7 @@ func (s Spec) String() string {
 func Kinds() []string {
 	return []string{
 		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, Schema, SlowEvents, Rebuild, Crash,
-		Burst,
+		Burst, Zombie,
 	}
 }
 
@@ -112,6 +113,8 @@ func (s Spec) checkVictim() error {
 		if s.Victim == cluster.Broker {
 			return errors.New("victim broker: it is no service of ours; use slow, pause or partition")
 		}
+	case s.Kind == Zombie:
+		return oneOf("consumer", s.Victim, []string{"comments", "moderation", "query"})
 	case s.Kind == Crash && s.Victim == cluster.Broker:
 		return errors.New("victim broker: it is no service of ours, and has no crash points; use kill")
 	case s.HurtsLinks() && strings.Contains(s.Victim, "->"):

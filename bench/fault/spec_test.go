@@ -24,6 +24,7 @@ func examples() map[string]fault.Spec {
 		fault.Bandwidth: {Victim: "posts", Rate: 2},
 		fault.Poison:    {Victim: "blog.posts"}, fault.Duplicate: {Victim: "blog.subscriptions", Count: 3}, fault.Rebuild: {Victim: "query"},
 		fault.Schema: {Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped},
+		fault.Zombie: {Victim: "query"},
 		fault.Crash:  {Victim: "posts", Point: "relay-after-publish:3"},
 		fault.Burst:  {Factor: 3},
 	}
@@ -64,6 +65,7 @@ func TestFaultsThatMeanNothing(t *testing.T) {
 		"no_point":         {fault.Spec{Kind: fault.Crash, Victim: "posts"}, `no crash point ""`},
 		"unknown_point":    {fault.Spec{Kind: fault.Crash, Victim: "posts", Point: "here"}, `no crash point "here"`},
 		"point_of_a_kill":  {fault.Spec{Kind: fault.Kill, Victim: "posts", Point: "relay-after-publish"}, "has none"},
+		"zombie_of_posts":  {fault.Spec{Kind: fault.Zombie, Victim: "posts"}, `no consumer "posts"`},
 		"crash_of_broker":  {fault.Spec{Kind: fault.Crash, Victim: cluster.Broker, Point: "relay-after-publish"}, "has no crash points"},
 		"event_of_poison":  {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Event: "event.v1.PostUpdated"}, "has none"},
 		"schema_of_posts":  {fault.Spec{Kind: fault.Schema, Victim: "blog.posts", Change: fault.Added}, "use blog.subscriptions"},

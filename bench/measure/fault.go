@@ -90,7 +90,7 @@ type Cell struct {
 
 // takesDown tells whether a kind of fault takes a part away, so that nothing that needs it can work.
 func takesDown(kind string) bool {
-	return slices.Contains([]string{"kill", "stop", "pause", "rebuild", "crash"}, kind)
+	return slices.Contains([]string{"kill", "stop", "pause", "rebuild", "crash", "zombie"}, kind)
 }
 
 // window is a span of run time, its end excluded.

@@ -442,7 +442,7 @@ func TestAbsentFaultIsMarked(t *testing.T) {
 
 func TestFaultsThatTakeAPartDown(t *testing.T) {
 	for name, down := range map[string]bool{
-		"kill": true, "stop": true, "pause": true, "rebuild": true, "crash": true, "slow": false, "errors": false, "duplicate": false,
+		"kill": true, "stop": true, "pause": true, "rebuild": true, "crash": true, "zombie": true, "slow": false, "errors": false, "duplicate": false,
 	} {
 		r := newRun("sync").every100("GetPost", 1000, 11_000).kill("posts", 5000, 5100, 7000, 7100, 9000)
 		r.h.Faults[0].Name = name
