@@ -156,6 +156,8 @@ type judged struct {
 	Verdict  check.Verdict    `json:"verdict"`
 	Reasons  []string         `json:"reasons,omitempty"`
 	Outcomes []expect.Outcome `json:"outcomes"`
+
+	predictions []string // what the dependency graph and the single services predict, beside what was measured
 }
 
 func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout io.Writer) error {
@@ -255,6 +257,7 @@ func judge(s *scenario.Scenario, v scenario.Variant, stack report.Stack, dir str
 	j := judged{
 		Scenario: s.Name, Variant: v.String(), Stack: stack.Stack, Level: levelOf(stack.Stack, v), Folder: dir,
 		Verdict: stack.Check.Verdict, Reasons: stack.Check.Reasons,
+		predictions: stack.Predictions(),
 	}
 	r := expect.Run{Figures: stack.Figures, Check: stack.Check, RPCs: stack.Cost.RPCs, Messages: stack.Cost.Messages}
 	for _, e := range s.Expected(stack.Stack, v) {
@@ -278,6 +281,9 @@ func printJudged(w io.Writer, s *scenario.Scenario, all []judged) {
 	for _, j := range all {
 		for _, o := range j.Outcomes {
 			fmt.Fprintf(w, "    %s  %-5s  %-60s  %s\n", mark(o), j.Stack, o.Expectation.Text, said(o))
+		}
+		for _, line := range j.predictions {
+			fmt.Fprintf(w, "         %-5s  %s\n", j.Stack, line)
 		}
 		if j.Verdict == check.Unknown {
 			for _, reason := range j.Reasons {

@@ -117,6 +117,7 @@ type Fault struct {
 	Victim string `json:"victim"` // "posts", ..., "broker"
 	// Absent is true if the stack has no such part (sync has no broker): then the window passed with nothing hurt, as a control.
 	Absent    bool          `json:"absent,omitempty"`
+	Delay     time.Duration `json:"delay_ns,omitempty"` // of a slow link: what it was asked to add
 	Asked     time.Duration `json:"asked_ns"`
 	InEffect  time.Duration `json:"in_effect_ns"`      // a probe has seen the fault
 	LiftAsked time.Duration `json:"lift_asked_ns"`     // the restart

@@ -80,12 +80,20 @@ type Cell struct {
 	Op           string   `json:"op"`
 	Availability *float64 `json:"availability"` // null without samples
 	Samples      int      `json:"samples"`
-	// Predicted is 0 if the operation needs the victim, 1 if not; null if the graph does not know the operation, or the fault does not
-	// take the whole part away.
-	Predicted *float64 `json:"predicted"`
-	// Surprise: measured and predicted differ by more than 0.05, over at least 5 samples. A call that is in flight when the
-	// victim dies belongs to the time before the fault was in effect, and is in no cell.
+	// Predicted is, if the fault takes a whole part away, 0 if the operation needs it and 1 if not. Otherwise it is composed from what the
+	// single services did in the same time, with the 95 % interval PredictedLow to PredictedHigh. Null if the graph does not know the
+	// operation, or a service that it needs was not measured alone.
+	Predicted     *float64 `json:"predicted"`
+	PredictedLow  *float64 `json:"predicted_low,omitempty"`
+	PredictedHigh *float64 `json:"predicted_high,omitempty"`
+	// Surprise: measured and predicted differ by more than 0.05, over at least 5 samples, and where there are intervals these are
+	// apart. A call that is in flight when the victim dies belongs to the time before the fault was in effect, and is in no cell.
 	Surprise bool `json:"surprise"`
+	// P50MS is how long the operation took, over its OK answers within the deadline, and PredictedP50MS what follows from the single services.
+	// SlowSurprise: they differ by more than 5 ms, and their 95 % intervals are apart. Null as Predicted, and with fewer than 5.
+	P50MS          *float64 `json:"p50_ms,omitempty"`
+	PredictedP50MS *float64 `json:"predicted_p50_ms,omitempty"`
+	SlowSurprise   bool     `json:"slow_surprise,omitempty"`
 }
 
 // takesDown tells whether a kind of fault takes a part away, so that nothing that needs it can work.
@@ -191,7 +199,7 @@ func (s *subject) measureFault(i int) Fault {
 		of := s.windows(op, w)
 		of.Times = s.windowTimes(op, w)
 		m.Ops = append(m.Ops, of)
-		m.BlastRadius = append(m.BlastRadius, s.cell(of, f))
+		m.BlastRadius = append(m.BlastRadius, s.cell(of, f, w.during))
 	}
 	s.measureDrain(&m, f)
 	s.measureTTEDuring(&m, w.during)
@@ -206,10 +214,14 @@ func (s *subject) windows(op string, w slot) Windows {
 }
 
 // cell compares the availability during a fault with the dependency graph.
-func (s *subject) cell(w Windows, f history.Fault) Cell {
+func (s *subject) cell(w Windows, f history.Fault, during window) Cell {
 	c := Cell{Op: w.Op, Availability: w.During.Share, Samples: w.During.Intended}
+	if !takesDown(f.Name) {
+		s.addPrediction(&c, f, during)
+		return c
+	}
 	needed, known := s.needs(w.Op)
-	if !known || !takesDown(f.Name) {
+	if !known {
 		return c
 	}
 	c.Predicted = new(predictedWorking)

@@ -55,7 +55,7 @@ func (r *Results) answer() string {
 // tables are those that have rows, of both stacks side by side or, if they may not be compared, one stack after the other.
 func (r *Results) tables() []string {
 	if r.NotComparable == "" {
-		all := []string{r.overRounds(), r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.waits(), r.account(), r.staleness(), r.costs()}
+		all := []string{r.overRounds(), r.writeTimes(), r.readTimes(), r.blastRadius(), r.faults(), r.predictions(), r.waits(), r.account(), r.staleness(), r.costs()}
 		return slices.DeleteFunc(all, func(table string) bool { return table == "" })
 	}
 	parts := []string{wrapped("The two stacks are not set side by side: "+r.NotComparable, "")}

@@ -39,26 +39,27 @@ type pair struct{ Name, Value string }
 
 // group is figures that stand side by side: those of both stacks, or of one if the two may not be compared.
 type group struct {
-	ID      string // begins the ids of its parts
-	Title   string // empty if it is the only group
-	Stacks  []string
-	Answer  answer
-	Numbers []number
-	Blast   []heatMap
-	Note    string // about the blast radius
-	Faults  *figures
-	Waits   *figures
-	Writes  *figures
-	Reads   *figures
-	Stale   *figures
-	Account *figures
-	Order   *figures
-	Lags    *figures
-	Costs   []costView
-	Start   *figures
-	Witness *figures
-	Fitness *figures
-	Charts  chartData
+	ID       string // begins the ids of its parts
+	Title    string // empty if it is the only group
+	Stacks   []string
+	Answer   answer
+	Numbers  []number
+	Blast    []heatMap
+	Note     string // about the blast radius
+	Faults   *figures
+	Waits    *figures
+	Foreseen *figures
+	Writes   *figures
+	Reads    *figures
+	Stale    *figures
+	Account  *figures
+	Order    *figures
+	Lags     *figures
+	Costs    []costView
+	Start    *figures
+	Witness  *figures
+	Fitness  *figures
+	Charts   chartData
 }
 
 // figures is a table: columns that name a row, then the same columns for each stack.
@@ -151,7 +152,7 @@ func (r *Results) apart() (parts []*Results) {
 func (r *Results) group(n int) *group {
 	g := &group{
 		ID: fmt.Sprintf("g%d", n), Answer: r.plainAnswer(), Numbers: r.numbers(),
-		Blast: r.heatMaps(), Note: r.blastNote(), Faults: r.faultFigures(), Waits: r.waitFigures(),
+		Blast: r.heatMaps(), Note: r.blastNote(), Faults: r.faultFigures(), Waits: r.waitFigures(), Foreseen: r.predictionFigures(),
 		Writes: r.writeFigures(), Reads: r.readFigures(), Stale: r.staleFigures(),
 		Account: r.accountFigures(), Order: r.orderFigures(), Lags: r.lagFigures(), Costs: r.costViews(), Start: r.startFigures(),
 		Witness: r.witnessFigures(), Fitness: r.fitnessFigures(), Charts: r.chartData(),

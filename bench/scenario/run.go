@@ -277,6 +277,9 @@ func (r *run) takeStep(ctx context.Context, n uint64, slot time.Duration, step S
 	r.down.Store(nil)
 	record := f.Record()
 	record.End = slot + step.length()
+	if step.Kind == fault.Slow {
+		record.Delay = step.Delay
+	}
 	r.out.Fault(record)
 	if err := errors.Join(interrupted, lift); err != nil {
 		return errors.Join(err, inject)
