@@ -149,10 +149,10 @@ class Run:
     def shows(self, o, effect):
         """When a write with an effect can be read."""
         page = "GetAuthorPage" if o.get("aggregate") == "author" else "GetPostPage"
-        if not any(self.is_down(part, effect) for part in self.parts_of(page)):
+        if not self.hidden(self.parts_of(page), effect):
             return effect
         for read in self.load[bisect.bisect_left(self.due, effect) :]:
-            if read["op"] == page and read["outcome"] == "ok":
+            if read["op"] == page and read["outcome"] == "ok" and not read.get("degraded"):
                 return max(effect, read["completed_ns"])
         return effect
 
@@ -163,12 +163,20 @@ class Run:
             return ["query", "posts"]
         return ["query", "posts", "subscriptions"] + (["comments"] if page == "GetPostPage" else [])
 
-    def is_down(self, part, at):
+    def hidden(self, needed, at):
         return any(
-            f["victim"] == part and f["name"] in TAKES_DOWN and not f.get("absent")
-            and 0 < f["in_effect_ns"] <= at < (f["lifted_ns"] or self.end)
+            not f.get("absent") and 0 < f["in_effect_ns"] <= at < (f["lifted_ns"] or self.end) and self.hides(f, needed)
             for f in self.faults
         )
+
+    @staticmethod
+    def hides(f, needed):
+        if f["name"] == "rolling restart":
+            return True
+        if f["name"] not in TAKES_DOWN | {"partition"}:
+            return False
+        caller, _, callee = f["victim"].rpartition("->")
+        return callee in needed and caller in ("", "query", "users" if callee == "query" else "")
 
     def acknowledged_writes(self, operations):
         return [o for o in operations if o["op"] in WRITES and o["outcome"] == "ok"]

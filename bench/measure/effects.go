@@ -3,6 +3,7 @@ package measure
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"tandem/bench/history"
@@ -156,12 +157,12 @@ func pageOf(a history.Aggregate) string {
 	return "GetPostPage"
 }
 
-// readable returns when the page of a write could be read, from its effect on. If a part that the page needs was down then, it
-// is when the first read of such a page that was sent after the effect was answered whole. Without that, a stack whose pages are
-// down would seem to show its writes at once.
+// readable returns when the page of a write could be read, from its effect on. If a fault kept readers from it then, it is when the
+// first read of such a page that was sent after the effect was answered whole. Without that, a stack whose pages are down would seem to
+// show its writes at once.
 func (s *subject) readable(o *history.Operation, effect time.Duration) time.Duration {
 	page := pageOf(o.Aggregate)
-	if !s.down(page, effect) {
+	if !s.hidden(page, effect) {
 		return effect
 	}
 	for _, read := range s.load[s.firstFrom(effect):] {
@@ -172,17 +173,36 @@ func (s *subject) readable(o *history.Operation, effect time.Duration) time.Dura
 	return effect
 }
 
-// down tells whether a part that an operation needs was down at a time.
-func (s *subject) down(op string, at time.Duration) bool {
-	needed, _ := s.needs(op)
-	for _, f := range s.h.Faults {
-		up := f.Lifted
-		if up == 0 {
-			up = s.end
-		}
-		if takesDown(f.Name) && !f.Absent && f.InEffect > 0 && f.InEffect <= at && at < up && slices.Contains(needed, f.Victim) {
-			return true
-		}
+// hidden tells whether a fault kept readers from a page at a time.
+func (s *subject) hidden(page string, at time.Duration) bool {
+	needed, _ := s.needs(page)
+	return slices.ContainsFunc(s.h.Faults, func(f history.Fault) bool {
+		return !f.Absent && f.InEffect > 0 && f.InEffect <= at && at < s.liftedBy(f) && hides(f, needed)
+	})
+}
+
+// liftedBy is when a fault was seen to be lifted; the end of the run if it was not.
+func (s *subject) liftedBy(f history.Fault) time.Duration {
+	if f.Lifted == 0 {
+		return s.end
 	}
-	return false
+	return f.Lifted
+}
+
+// hides tells whether nobody can read a page that needs these services while a fault is in effect: one of them is away, or is not
+// reached by query, or query by its users. In a rolling restart each of them is away for a while, and the history does not tell when.
+func hides(f history.Fault, needed []string) bool {
+	switch {
+	case takesDown(f.Name):
+		return slices.Contains(needed, f.Victim)
+	case f.Name == "rolling restart":
+		return true
+	case f.Name != "partition":
+		return false
+	}
+	from, to, isLink := strings.Cut(f.Victim, "->")
+	if !isLink {
+		return slices.Contains(needed, f.Victim)
+	}
+	return slices.Contains(needed, to) && (from == "query" || from == "users" && to == "query")
 }

@@ -447,7 +447,7 @@ func TestFaultsThatTakeAPartDown(t *testing.T) {
 		r := newRun("sync").every100("GetPost", 1000, 11_000).kill("posts", 5000, 5100, 7000, 7100, 9000)
 		r.h.Faults[0].Name = name
 		require.Equal(t, down, Measure(r.h).Faults[0].BlastRadius[0].Predicted != nil, name)
-		require.Equal(t, down, newSubject(r.h).down("GetPost", 6*time.Second), name)
+		require.Equal(t, down, newSubject(r.h).hidden("GetPost", 6*time.Second), name)
 	}
 }
 
@@ -630,6 +630,25 @@ func walk(t *testing.T, v reflect.Value, seed uint64) {
 		if !v.IsNil() {
 			walk(t, v.Elem(), seed)
 		}
+	}
+}
+
+func TestWhatHidesAPage(t *testing.T) {
+	for _, tt := range []struct {
+		stack, kind, victim string
+		hidden              bool
+	}{
+		{"sync", "partition", "users->query", true}, {"async", "partition", "users->query", true},
+		{"sync", "partition", "query->comments", true}, {"sync", "partition", "query", true}, {"sync", "partition", "posts", true},
+		{"sync", "partition", "users->posts", false}, {"sync", "partition", "comments->posts", false}, {"sync", "partition", "moderation", false},
+		{"async", "partition", "query->broker", false}, {"async", "partition", "posts", false},
+		{"sync", "rolling restart", "", true}, {"async", "rolling restart", "", true},
+		{"sync", "slow", "query", false}, {"sync", "errors", "query", false},
+	} {
+		r := newRun(tt.stack).every100("GetPostPage", 1000, 11_000).kill(tt.victim, 5000, 5100, 7000, 7100, 9000)
+		r.h.Faults[0].Name = tt.kind
+		require.Equal(t, tt.hidden, newSubject(r.h).hidden("GetPostPage", 6*time.Second), "%+v", tt)
+		require.False(t, newSubject(r.h).hidden("GetPostPage", 7100*time.Millisecond), "%+v", tt)
 	}
 }
 
