@@ -73,17 +73,13 @@ func (a span) longer(b span) span {
 	return span{max(a.low, b.low), max(a.value, b.value), max(a.high, b.high)}
 }
 
-// wilson is a share with Wilson's interval. A share of 1 is taken as it is: a service that answers everything is well, and a prediction that
-// doubts it could not be wrong about anything.
+// wilson is a share with Wilson's interval.
 func wilson(ok, n int) span {
 	p, m := float64(ok)/float64(n), float64(n)
-	if ok == n {
-		return exactly(1)
-	}
 	const z = 1.96
 	middle := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	return span{max(0, middle-half), p, min(1, middle+half)}
+	return span{max(0, min(p, middle-half)), p, min(1, max(p, middle+half))}
 }
 
 // quantile is that of sorted times, in ms, with the interval that their order gives.
@@ -117,7 +113,14 @@ func (s *subject) singleOf(service, without string, w window) (m single) {
 	return m
 }
 
-func (m single) availability() span { return wilson(m.ok, m.intended) }
+// availability is what a service did. One that answers everything, and is not what the fault hurts, is taken as well: a prediction that
+// doubts all services could not be wrong about a page with twenty calls.
+func (p *prediction) availability(service string, m single) span {
+	if m.ok == m.intended && p.fault.Victim != service && p.fault.Victim != "" {
+		return exactly(1)
+	}
+	return wilson(m.ok, m.intended)
+}
 
 // prediction composes what single services did into what an operation should have done.
 type prediction struct {
@@ -160,8 +163,10 @@ func (p *prediction) addFirst(r recipe) bool {
 	if m.intended < surpriseAtLeast {
 		return false
 	}
-	p.available = m.availability()
-	p.addTime(m, 1, 0)
+	p.available = p.availability(r.first, m)
+	if p.timed = len(m.times) > 0; p.timed {
+		p.took = quantile(m.times, 0.5)
+	}
 	return true
 }
 
@@ -197,7 +202,7 @@ func (p *prediction) addStage(caller string, stage []call) bool {
 		if p.cuts(caller, c.service) {
 			p.available = exactly(0)
 		}
-		one := m.availability().each(p.withRetries)
+		one := p.availability(c.service, m).each(p.withRetries)
 		p.available = p.available.times(one.each(func(a float64) float64 { return math.Pow(a, float64(c.times)) }))
 		if len(m.times) == 0 {
 			p.timed = false
@@ -207,15 +212,6 @@ func (p *prediction) addStage(caller string, stage []call) bool {
 	}
 	p.took = p.took.plus(longest)
 	return true
-}
-
-// addTime adds the time of the slowest of several calls, each of which takes a delay longer.
-func (p *prediction) addTime(m single, calls int, delay float64) {
-	if len(m.times) == 0 {
-		p.timed = false
-		return
-	}
-	p.took = p.took.plus(quantile(m.times, math.Pow(0.5, 1/float64(calls))).plus(exactly(delay)))
 }
 
 // cuts tells whether the fault takes the link between two services away. Those are both well, and neither tells of it alone.
