@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +51,7 @@ func faultsOf() []struct {
 		{fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped}, cluster.Sync},
 		{fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions", Count: 3, Change: fault.Renamed}, cluster.Sync},
 		{fault.Spec{Kind: fault.Rebuild, Victim: "query"}, cluster.Sync},
+		{fault.Spec{Kind: fault.Burst, Factor: 3}, ""},
 	}
 }
 
@@ -62,8 +64,11 @@ func TestFaults(t *testing.T) {
 			defer net.Close()
 			c := start(t, cluster.Config{Stack: stack, LabFaults: true, Via: net.Via})
 			begin := time.Now()
-			env := fault.Env{Stack: c, Net: net, Now: func() time.Duration { return time.Since(begin) }, Seed: seed(t)}
 			w := &worker{t: t, blog: connect(t, c)}
+			env := fault.Env{
+				Stack: c, Net: net, Now: func() time.Duration { return time.Since(begin) }, Seed: seed(t),
+				Sent: w.sent.Load, Rate: 2, // a burst is what until sends
+			}
 			w.work()
 			for _, tc := range faultsOf() {
 				name := strings.ReplaceAll(tc.spec.Kind+" "+tc.spec.Victim+" "+string(tc.spec.Direction)+tc.spec.Code+tc.spec.Change, " ", "_")
@@ -102,7 +107,7 @@ func injectAndLift(t *testing.T, env fault.Env, spec fault.Spec, absent bool, w 
 	ctx, interrupt := context.WithCancel(t.Context())
 	injected := make(chan error, 1)
 	go func() { injected <- f.Inject(ctx) }()
-	require.NoError(t, w.until(injected, spec.Kind == fault.SlowEvents && !absent))
+	require.NoError(t, w.until(injected, (spec.Kind == fault.SlowEvents || spec.Kind == fault.Burst) && !absent))
 	require.Equal(t, absent, f.Record().Absent)
 	if !absent {
 		require.Positive(t, f.Record().InEffect)
@@ -120,10 +125,11 @@ func injectAndLift(t *testing.T, env fault.Env, spec fault.Spec, absent bool, w 
 type worker struct {
 	t    *testing.T
 	blog blog
+	sent atomic.Int64 // posts
 }
 
-// until waits for what injected says. A fault that only events can show gets some until it has been seen.
-func (w *worker) until(injected <-chan error, events bool) error {
+// until waits for what injected says. A fault that only work can show gets some until it has been seen: up to 20 posts a second.
+func (w *worker) until(injected <-chan error, work bool) error {
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
 	for {
@@ -131,7 +137,7 @@ func (w *worker) until(injected <-chan error, events bool) error {
 		case err := <-injected:
 			return err
 		case <-every.C:
-			if events {
+			if work {
 				_, err := w.post(w.t.Context(), uuid.NewString())
 				require.NoError(w.t, err)
 			}
@@ -140,6 +146,7 @@ func (w *worker) until(injected <-chan error, events bool) error {
 }
 
 func (w *worker) post(ctx context.Context, request string) (*blogv1.Post, error) {
+	w.sent.Add(1)
 	reply, err := w.blog.posts.CreatePost(ctx, &blogv1.CreatePostRequest{RequestId: request, Author: "ann", Title: "t", Body: "b"})
 	return reply.GetPost(), err
 }
