@@ -18,13 +18,14 @@ type server struct {
 	bus      *bus.Bus
 	log      *slog.Logger
 	patience time.Duration // how long a comment waits for word of its post
+	replies  *replies      // nil: a comment is answered for as soon as it is stored
 }
 
 func (s *server) CreateComment(ctx context.Context, req *blogv1.CreateCommentRequest) (*blogv1.CreateCommentResponse, error) {
 	if err := rules.CheckCreateComment(req); err != nil {
 		return nil, err
 	}
-	return store.Once(ctx, s.db, req.GetRequestId(), func(tx *store.Tx) (*blogv1.CreateCommentResponse, error) {
+	reply, err := store.Once(ctx, s.db, req.GetRequestId(), func(tx *store.Tx) (*blogv1.CreateCommentResponse, error) {
 		comment := rules.NewComment(req)
 		if err := store.InsertComment(tx, comment); err != nil {
 			return nil, err
@@ -34,6 +35,10 @@ func (s *server) CreateComment(ctx context.Context, req *blogv1.CreateCommentReq
 		}
 		return &blogv1.CreateCommentResponse{Comment: comment}, s.commentCreated(ctx, tx, comment)
 	})
+	if err != nil || s.replies == nil {
+		return reply, err
+	}
+	return s.onceDecided(ctx, reply)
 }
 
 func (s *server) GetComment(ctx context.Context, req *blogv1.GetCommentRequest) (*blogv1.GetCommentResponse, error) {

@@ -62,6 +62,9 @@ type Config struct {
 	// UnknownPostAfter, of async: how long a comment waits for word of its post before it is rejected; 0 leaves it alone.
 	UnknownPostAfter time.Duration
 
+	// ReplyAfterVerdict, of async: CreateComment is answered only when the verdict has come back through the broker.
+	ReplyAfterVerdict bool
+
 	DBSync string // normal or full
 
 	// LabFaults lets the laboratory make the services misbehave (lab.v1.FaultsService).
@@ -267,6 +270,34 @@ func (c *Cluster) Pause(ctx context.Context, name string) error {
 // Resume lets a paused part go on (SIGCONT), and returns once it does. A part that was not paused is left as it is.
 func (c *Cluster) Resume(ctx context.Context, name string) error {
 	return c.signal(ctx, name, "resume", syscall.SIGCONT, false)
+}
+
+// FillDisk has a running part find no room on its disk: whatever would make one of its files longer fails. Its log goes to a file too, so it
+// can say nothing about it either. A part that is started again has room. Only on Linux.
+func (c *Cluster) FillDisk(name string) error {
+	return c.toFiles(name, "fill the disk of", forbidGrowth)
+}
+
+// FreeDisk ends FillDisk. ErrNotRunning if the part is down.
+func (c *Cluster) FreeDisk(name string) error {
+	return c.toFiles(name, "free the disk of", allowGrowth)
+}
+
+func (c *Cluster) toFiles(name, what string, do func(pid int) error) error {
+	p, err := c.part(name)
+	if err != nil {
+		return err
+	}
+	p.op.Lock()
+	defer p.op.Unlock()
+	pid := c.Pid(name)
+	if pid == 0 {
+		return fmt.Errorf("%s %s: %w", what, name, ErrNotRunning)
+	}
+	if err := do(pid); err != nil {
+		return fmt.Errorf("%s %s: %w", what, name, err)
+	}
+	return nil
 }
 
 func (c *Cluster) signal(ctx context.Context, name, what string, s syscall.Signal, stopped bool) error {

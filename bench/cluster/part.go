@@ -93,6 +93,9 @@ func newPart(cfg Config, name string, addresses map[string]string) (*part, error
 	p.declares = "blog.v1." + strings.ToUpper(name[:1]) + name[1:] + "Service"
 	p.args = append(p.args, "--drain-timeout", cfg.DrainTimeout.String())
 	p.args = append(p.args, flags...)
+	if name == "comments" && cfg.Stack == Async && cfg.ReplyAfterVerdict {
+		p.args = append(p.args, "--reply-after-verdict")
+	}
 	if name == "comments" && cfg.Stack == Async && cfg.UnknownPostAfter > 0 {
 		p.args = append(p.args, "--unknown-post-after", cfg.UnknownPostAfter.String())
 	}

@@ -57,6 +57,7 @@ func TestJudge(t *testing.T) {
 		{"during of fault 2: recovery < 300 ms", false, "400ms"},
 		{"during of fault 2: max TTE >= 3 s", true, "3.1s"},
 		{"p50 TTA of CreateComment <= 1.5ms", true, "1.5ms"},
+		{"share of TTA in TTE of CreateComment < 50 %", false, "50.0 %"},
 		{"p99 TTE of CreateComment < 40 ms", false, "40ms"},
 		{"p99 latency of ListFeed > 2 s", true, "2.5s"},
 		{"before of fault 2: p99 TTA of CreateComment < 10 ms", true, "9ms"},

@@ -45,6 +45,7 @@ func figures() []figure {
 			func(f measure.Fault) (*float64, string) { return f.DrainMS, f.DrainProblem })},
 		{name: "attempts", unit: count, windowed: true, perOp: true, needsOp: true, busy: raises, value: attempts},
 		{name: "max TTE", unit: millis, ofFault: true, busy: raises, value: maxTTE},
+		{name: "share of TTA in TTE", unit: percent, perOp: true, needsOp: true, value: acceptInEffect},
 		{name: "faults not seen", unit: count, value: notSeen},
 		{name: "verdict", words: []string{"valid", "invalid", "unknown"}, word: func(r Run) string { return string(r.Check.Verdict) }},
 	}
@@ -180,6 +181,17 @@ func traffic() (all []figure) {
 		}})
 	}
 	return all
+}
+
+// acceptInEffect is the median time to accept as a share of the median time to effect: how much of the way to its effect a write is
+// when its user is answered.
+func acceptInEffect(r Run, e Expectation) (float64, error) {
+	for _, op := range r.Figures.Ops {
+		if op.Op == e.op && op.TTA != nil && op.TTE != nil && op.TTE.P50 > 0 {
+			return 100 * op.TTA.P50 / op.TTE.P50, nil
+		}
+	}
+	return 0, fmt.Errorf("no %s succeeded in the steady window, or it has no such times", e.op)
 }
 
 // counts are the figures of the checker's account.

@@ -48,6 +48,8 @@ type Header struct {
 	Clients     int           `json:"clients"`      // sessions that the operations of the load are spread over
 	// Waits: each client asks query for pages that show what it has written. Then async promises that too.
 	Waits bool `json:"waits_for_position,omitempty"`
+	// RequestReply: async answers CreateComment only when the verdict has come back through the broker.
+	RequestReply bool `json:"request_reply,omitempty"`
 }
 
 // Operation is one call of the public API: what was asked for and what became of it.

@@ -51,5 +51,8 @@ func Needs(stack, level, op string) (services []string, known bool) {
 
 // needs is Needs for the stack and the level of this run.
 func (s *subject) needs(op string) (services []string, known bool) {
+	if s.h.Header.RequestReply && s.h.Header.Stack == "async" && op == "CreateComment" {
+		return []string{"comments", "broker", "moderation"}, true // the answer goes the way of the events
+	}
 	return Needs(s.h.Header.Stack, s.h.Header.Level, op)
 }

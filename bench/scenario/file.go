@@ -138,6 +138,8 @@ type file struct {
 	// Topology is how a stack is built otherwise than usual.
 	Topology struct {
 		Narrow []Narrow `yaml:"narrow"`
+		// RequestReply has async's comments wait for the verdict before they answer.
+		RequestReply bool `yaml:"request_reply"`
 		// Mistake is which mistakes async makes, one in each variant, after none. All variants run on programs that were built for tests.
 		Mistake words `yaml:"mistake"`
 	} `yaml:"topology"`
@@ -314,7 +316,7 @@ func (r *reader) plan() Plan {
 	p := DefaultPlan()
 	p.Seed, p.Rate, p.Clients, p.Deadline, p.Steady = l.Seed, l.Rate, l.Clients, l.Deadline, l.Steady
 	p.Arrivals, p.Mix, p.Retries = l.Arrivals, l.Mix, l.Retries
-	p.WaitForPosition = l.Waits
+	p.WaitForPosition, p.RequestReply = l.Waits, r.file.Topology.RequestReply
 	if len(l.Zipf) > 0 {
 		p.Zipf = l.Zipf[0]
 	} else {

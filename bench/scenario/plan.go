@@ -34,6 +34,8 @@ type Plan struct {
 
 	// Narrow are services with a bottleneck, in both stacks and for the whole run.
 	Narrow []Narrow `json:"narrow,omitempty"`
+	// RequestReply has async answer CreateComment only when the verdict has come back through the broker.
+	RequestReply bool `json:"request_reply,omitempty"`
 	// Capacity is what Rate follows from; nil if it was given.
 	Capacity *Capacity `json:"capacity,omitempty"`
 

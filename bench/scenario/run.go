@@ -93,6 +93,7 @@ func (r *run) prepare() *wire.Net {
 	if r.Plan.Delay > 0 {
 		links = append(links, userLinks()...)
 	}
+	r.lab.Cluster.ReplyAfterVerdict = r.Plan.RequestReply
 	r.lab.Cluster.Narrow = narrowed(r.Plan.Narrow)
 	r.net = wire.New(links, nil)
 	r.lab.Cluster.Via = r.net.Via
@@ -134,7 +135,7 @@ func (r *run) header() history.Header {
 	return history.Header{
 		Stack: r.lab.Cluster.Stack, Level: r.lab.Cluster.Level(), Mistake: r.lab.Cluster.Mistake, Seed: r.Plan.Seed, Schedule: r.Schedule.Hash(),
 		Start: r.bed.Clock.Start(), OfferedRate: r.Plan.Rate, Length: r.Plan.Length(), Deadline: r.Plan.Deadline,
-		Clients: r.Plan.Clients, Waits: r.Plan.WaitForPosition,
+		Clients: r.Plan.Clients, Waits: r.Plan.WaitForPosition, RequestReply: r.Plan.RequestReply,
 	}
 }
 
