@@ -45,6 +45,7 @@ func faultsOf() []struct {
 		{fault.Spec{Kind: fault.Partition, Victim: cluster.Broker, Refuse: true}, cluster.Sync},
 		{fault.Spec{Kind: fault.Reset, Victim: "posts"}, ""},
 		{fault.Spec{Kind: fault.Bandwidth, Victim: "posts", Rate: 2}, ""},
+		{fault.Spec{Kind: fault.DiskFull, Victim: cluster.Broker}, cluster.Sync},
 		{fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Count: 2}, cluster.Sync},
 		{fault.Spec{Kind: fault.Duplicate, Victim: "blog.posts", Count: 3}, cluster.Sync},
 		{fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions", Count: 3, Change: fault.Added}, cluster.Sync},

@@ -39,6 +39,9 @@ type Stack interface {
 	// StartTwin returns once a second process of a part is SERVING over the same data, and StopTwin once that one has stopped.
 	StartTwin(ctx context.Context, part string) error
 	StopTwin(ctx context.Context, part string) error
+	// FillDisk and FreeDisk have a part find no room on its disk, and find it again.
+	FillDisk(part string) error
+	FreeDisk(part string) error
 	// Answers and AnswersAt return nil once the part says that it does its work, the latter by another address.
 	Answers(ctx context.Context, part string) error
 	AnswersAt(ctx context.Context, part, address string) error
@@ -81,6 +84,8 @@ func New(e Env, s Spec) (Fault, error) {
 		return newMisbehaviour(e, s), nil
 	case Poison, Duplicate:
 		return newStray(e, s), nil
+	case DiskFull:
+		return newDiskFull(e, s), nil
 	case Schema:
 		return newSchema(e, s), nil
 	case Slow, Partition, Reset, Bandwidth:

@@ -30,6 +30,7 @@ const (
 	Duplicate  = "duplicate"
 	Schema     = "schema"
 	Rebuild    = "rebuild"
+	DiskFull   = "disk full"
 	Rolling    = "rolling restart"
 	Crash      = "crash"
 	Burst      = "burst"
@@ -69,7 +70,7 @@ func (s Spec) String() string {
 // Kinds are all kinds, in the order in which they are taught.
 func Kinds() []string {
 	return []string{
-		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, Poison, Duplicate, Schema, SlowEvents, Rebuild, Crash,
+		Kill, Stop, Rolling, Pause, Slow, SlowCalls, Errors, Partition, Reset, Bandwidth, DiskFull, Poison, Duplicate, Schema, SlowEvents, Rebuild, Crash,
 		Burst, Zombie,
 	}
 }
@@ -99,6 +100,8 @@ func (s Spec) checkVictim() error {
 			return fmt.Errorf("victim %q: a rolling restart goes through all services, leave it out", s.Victim)
 		}
 		return nil
+	case s.Kind == DiskFull && s.Victim != cluster.Broker:
+		return errors.New("victim " + s.Victim + ": only the disk of the broker can be full")
 	case s.Kind == Schema && s.Victim != schemaTopic:
 		return fmt.Errorf("victim %q: use %s, whose events can be about nobody that the load knows", s.Victim, schemaTopic)
 	case s.Kind == Burst && s.Victim != "":

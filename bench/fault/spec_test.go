@@ -23,10 +23,11 @@ func examples() map[string]fault.Spec {
 		fault.Partition:  {Victim: "comments->moderation"}, fault.Reset: {Victim: "query"},
 		fault.Bandwidth: {Victim: "posts", Rate: 2},
 		fault.Poison:    {Victim: "blog.posts"}, fault.Duplicate: {Victim: "blog.subscriptions", Count: 3}, fault.Rebuild: {Victim: "query"},
-		fault.Schema: {Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped},
-		fault.Zombie: {Victim: "query"},
-		fault.Crash:  {Victim: "posts", Point: "relay-after-publish:3"},
-		fault.Burst:  {Factor: 3},
+		fault.Schema:   {Victim: "blog.subscriptions", Count: 3, Change: fault.Retyped},
+		fault.DiskFull: {Victim: cluster.Broker},
+		fault.Zombie:   {Victim: "query"},
+		fault.Crash:    {Victim: "posts", Point: "relay-after-publish:3"},
+		fault.Burst:    {Factor: 3},
 	}
 }
 
@@ -71,6 +72,7 @@ func TestFaultsThatMeanNothing(t *testing.T) {
 		"schema_of_posts":  {fault.Spec{Kind: fault.Schema, Victim: "blog.posts", Change: fault.Added}, "use blog.subscriptions"},
 		"no_change":        {fault.Spec{Kind: fault.Schema, Victim: "blog.subscriptions"}, `change ""`},
 		"change_of_poison": {fault.Spec{Kind: fault.Poison, Victim: "blog.posts", Change: fault.Added}, "has none"},
+		"disk_of_posts":    {fault.Spec{Kind: fault.DiskFull, Victim: "posts"}, "only the disk of the broker"},
 		"code_of_a_kill":   {fault.Spec{Kind: fault.Kill, Victim: "posts", Code: "INTERNAL"}, "has none"},
 		"after_of_a_pause": {fault.Spec{Kind: fault.Pause, Victim: "posts", After: true}, "has none"},
 		"rate_of_a_reset":  {fault.Spec{Kind: fault.Reset, Victim: "posts", Rate: 9}, "has none"},
