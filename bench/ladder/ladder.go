@@ -114,8 +114,7 @@ func Mattering(faults []fault.Spec, ops []string) (matter []string) {
 
 func concerns(victim, op string) bool {
 	needs, _ := measure.Needs("sync", "", op)
-	parts := strings.Split(victim, "->")
-	for _, part := range parts {
+	for part := range strings.SplitSeq(victim, "->") {
 		isService := slices.Contains([]string{"posts", "comments", "moderation", "subscriptions", "query"}, part)
 		if isService && !slices.Contains(needs, part) {
 			return false

@@ -83,7 +83,9 @@ func TestSeveralPopularities(t *testing.T) {
 
 // TestCalm: a scenario may break nothing, and then expects nothing of a fault.
 func TestCalm(t *testing.T) {
-	before, after := good[:strings.Index(good, "steps:")], good[strings.Index(good, "expect:"):]
+	before, rest, _ := strings.Cut(good, "steps:")
+	_, after, _ := strings.Cut(rest, "expect:")
+	after = "expect:" + after
 	_, err := Parse("x.yaml", []byte(before+after))
 	require.ErrorContains(t, err, "the scenario has 0 steps")
 	s, err := Parse("x.yaml", []byte(before+"expect: {sync: [lost = 0], async: [lost = 0]}\n"))
