@@ -51,16 +51,16 @@ func TestMattering(t *testing.T) {
 
 // TestWorse: each column is marked if it is worse by more than noise, and only then; the other stack and scenario are no rung below.
 func TestWorse(t *testing.T) {
-	base := Rung{OK: 900, Intended: 1000, WaitMS: new(400.0), RPCs: 3, Messages: 1, Lost: 4, Duplicated: 0, RecoveryMS: new(400.0)}
+	base := Rung{OK: 90_000, Intended: 100_000, WaitMS: new(400.0), RPCs: 3, Messages: 1, Lost: 4, Duplicated: 0, RecoveryMS: new(400.0)}
 	for name, tc := range map[string]struct {
 		change func(*Rung)
 		want   string
 	}{
 		"same":                 {func(*Rung) {}, ""},
-		"better":               {func(r *Rung) { r.OK, r.WaitMS, r.RPCs, r.Lost = 1000, new(9.0), 1, 0 }, ""},
-		"less_available":       {func(r *Rung) { r.OK = 800 }, "OK %"},
+		"better":               {func(r *Rung) { r.OK, r.WaitMS, r.RPCs, r.Lost = 100_000, new(9.0), 1, 0 }, ""},
+		"less_available":       {func(r *Rung) { r.OK = 80_000 }, "OK %"},
 		"less_by_chance":       {func(r *Rung) { r.OK, r.Intended = 8, 10 }, ""},
-		"too_little_to_notice": {func(r *Rung) { r.OK = 885 }, ""},
+		"too_little_to_notice": {func(r *Rung) { r.OK = 88_500 }, ""},
 		"waits_longer":         {func(r *Rung) { r.WaitMS = new(601.0) }, "p99 wait"},
 		"waits_hardly_longer":  {func(r *Rung) { r.WaitMS = new(599.0) }, ""},
 		"more_calls":           {func(r *Rung) { r.RPCs = 3.7 }, "RPCs/op"},
