@@ -59,7 +59,7 @@ func create(ctx context.Context, s *server, req *blogv1.CreateCommentRequest) <-
 	return ended
 }
 
-// waits waits until somebody waits for a verdict, and returns on which comment.
+// waits returns on which comment callers wait, once that many do.
 func (r *replies) waits(t *testing.T, callers int) (id string) {
 	require.Eventually(t, func() bool {
 		r.mu.Lock()
