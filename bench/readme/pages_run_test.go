@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ import (
 )
 
 // besideEachOther is how many pages run at the same time. Scenarios wait more than they work, and take free ports.
-const besideEachOther = 4
+func besideEachOther() int { return max(4, 2*runtime.NumCPU()) }
 
 // pageTimeout bounds one block of a page.
 const pageTimeout = 5 * time.Minute
@@ -80,7 +81,7 @@ func newClone(t *testing.T) string {
 func besides(t *testing.T, clone string, names []string) (failed []string) {
 	var mu sync.Mutex
 	var work sync.WaitGroup
-	room := make(chan struct{}, besideEachOther)
+	room := make(chan struct{}, besideEachOther())
 	for _, name := range names {
 		p := readPage(t, name)
 		room <- struct{}{}
