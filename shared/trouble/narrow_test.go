@@ -19,11 +19,13 @@ func bottleneck() trouble.Bottleneck {
 	return trouble.Bottleneck{AtOnce: 2, Takes: 20 * time.Millisecond, Queue: 10, Patience: 70 * time.Millisecond}
 }
 
-// review calls ReviewComment at a process with a bottleneck, whose handler counts.
+// review calls ReviewComment at a process with a bottleneck, whose handler counts the work that it does.
 func review(ctx context.Context, n *trouble.Narrow, handled *atomic.Int64) error {
 	info := &grpc.UnaryServerInfo{FullMethod: blogv1.ModerationService_ReviewComment_FullMethodName}
 	_, err := n.Calls(ctx, nil, info, func(ctx context.Context, _ any) (any, error) {
-		handled.Add(1)
+		if ctx.Err() == nil {
+			handled.Add(1)
+		}
 		return nil, ctx.Err()
 	})
 	return err
