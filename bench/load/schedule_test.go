@@ -258,18 +258,17 @@ func TestBurstsMultiplyTheRate(t *testing.T) {
 			times, err := arrivals(cfg)
 			require.NoError(t, err)
 			require.True(t, slices.IsSorted(times))
-			for _, part := range []struct {
-				from, until time.Duration
-				want        float64
-			}{{0, 10, 10_000}, {10, 15, 20_000}, {15, 20, 5000}, {20, 21, 8000}, {21, 39, 18_000}, {39, 40, 2000}} {
-				n := len(within(times, part.from*time.Second, part.until*time.Second))
-				require.InDelta(t, part.want, n, 5*math.Sqrt(part.want), "from %d to %d s", part.from, part.until)
+			for _, part := range []struct{ from, until, want float64 }{{0, 10, 10_000}, {10, 15, 20_000}, {15, 20, 5000}, {20, 21, 8000}, {21, 39, 18_000}, {39, 40, 2000}} {
+				n := len(within(times, seconds(part.from), seconds(part.until)))
+				require.InDelta(t, part.want, n, 5*math.Sqrt(part.want), "from %g to %g s", part.from, part.until)
 			}
 			before := within(calm, 0, 10*time.Second)
 			require.Equal(t, before, times[:len(before)])
 		})
 	}
 }
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 func within(times []time.Duration, from, until time.Duration) (inside []time.Duration) {
 	for _, t := range times {

@@ -136,7 +136,7 @@ func (n *Narrow) Calls(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	}
 	answered := make(chan answer, 1)
 	n.working.Go(func() {
-		time.Sleep(time.Until(done))
+		<-time.After(time.Until(done))
 		answered <- carryOut(context.WithoutCancel(ctx), req, handle)
 	})
 	return n.await(ctx, answered)
