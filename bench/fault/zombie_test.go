@@ -58,7 +58,8 @@ func hold(t *testing.T, path string) {
 	for _, step := range []string{"CREATE TABLE x (n INTEGER)", "BEGIN IMMEDIATE", "COMMIT"} {
 		_, err = db.ExecContext(t.Context(), step)
 		require.NoError(t, err)
-		fmt.Println(step)
+		_, err = fmt.Fprintln(os.Stdout, step)
+		require.NoError(t, err)
 		require.True(t, told.Scan())
 	}
 }
