@@ -36,7 +36,7 @@ func Legend() string {
 		"OK %: of the operations that matter, during the fault. p99 wait: until any answer, good or bad, of the slowest of them.",
 		"RPCs/op: during the fault if all services can tell then (errors, slow calls), otherwise before it, as msgs/op.",
 		"degraded: answers that are less than asked for, and say so, of the OK ones. doubled: with counters that drifted.",
-		"worse: than the level below, by more than chance and a busy machine do: a share by 2 points and a z-test at 1 %, a time by half and",
+		"worse: than the level below, beyond noise as far as one run can tell: a share by 2 points and a z-test at 1 %, a time by half and",
 		"100 ms, RPCs and messages by a fifth, a count by 2.6 standard deviations.",
 	}, "\n")
 }
