@@ -122,7 +122,7 @@ func runCommand(ctx context.Context, dir string, c command) (string, error) {
 	defer cancel()
 	out, err := bash(ctx, dir, c.text).CombinedOutput()
 	if missing := c.missing(string(out)); missing != "" {
-		return string(out), fmt.Errorf("not printed, or not in this order: %q (%v)", missing, err)
+		return string(out), errors.Join(fmt.Errorf("not printed, or not in this order: %q", missing), err)
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == exitUnknown && strings.Contains(string(out), noVerdict) && c.expected != nil {
