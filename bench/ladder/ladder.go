@@ -101,22 +101,35 @@ func longestRecovery(faults []measure.Fault) (longest *float64) {
 	return longest
 }
 
-// Mattering are the operations that a fault is about: of a part, those that need it in sync; of a link from one part to another, those that
-// need both; of anything else (the broker, a topic, all services) all of them.
-func Mattering(faults []fault.Spec, ops []string) (matter []string) {
+// Mattering are the operations that a fault is about: of a part, those that need it in sync and another one too, because no level protects
+// those that its users ask of it alone; of a link from one part to another, those that need both; of anything else (the broker, a topic, all
+// services) all of them. If there are none of these, it is whatever needs the part.
+func Mattering(faults []fault.Spec, ops []string) []string {
+	var matter, chained []string
 	for _, op := range ops {
-		if slices.ContainsFunc(faults, func(f fault.Spec) bool { return concerns(f.Victim, op) }) {
-			matter = append(matter, op)
+		if !slices.ContainsFunc(faults, func(f fault.Spec) bool { return concerns(f.Victim, op) }) {
+			continue
 		}
+		matter = append(matter, op)
+		if needs, _ := measure.Needs("sync", "", op); len(needs) > 1 || !slices.ContainsFunc(faults, ofService) {
+			chained = append(chained, op)
+		}
+	}
+	if len(chained) > 0 {
+		return chained
 	}
 	return matter
 }
 
+// ofService tells whether a fault is that of one service.
+func ofService(f fault.Spec) bool { return slices.Contains(services(), f.Victim) }
+
+func services() []string { return []string{"posts", "comments", "moderation", "subscriptions", "query"} }
+
 func concerns(victim, op string) bool {
 	needs, _ := measure.Needs("sync", "", op)
 	for part := range strings.SplitSeq(victim, "->") {
-		isService := slices.Contains([]string{"posts", "comments", "moderation", "subscriptions", "query"}, part)
-		if isService && !slices.Contains(needs, part) {
+		if slices.Contains(services(), part) && !slices.Contains(needs, part) {
 			return false
 		}
 	}

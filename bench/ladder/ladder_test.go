@@ -42,11 +42,12 @@ func TestNew(t *testing.T) {
 func TestMattering(t *testing.T) {
 	ops := []string{"CreateComment", "CreatePost", "GetVerdict", "ListFeed"}
 	for victim, want := range map[string]string{
-		"moderation": "CreateComment GetVerdict", "comments->moderation": "CreateComment", "query": "ListFeed",
+		"moderation": "CreateComment", "comments->moderation": "CreateComment", "query": "ListFeed",
 		"broker": strings.Join(ops, " "), "blog.posts": strings.Join(ops, " "), "": strings.Join(ops, " "),
 	} {
 		require.Equal(t, want, strings.Join(Mattering([]fault.Spec{{Victim: victim}}, ops), " "), victim)
 	}
+	require.Equal(t, []string{"GetVerdict"}, Mattering([]fault.Spec{{Victim: "moderation"}}, []string{"GetVerdict", "GetPost"}))
 }
 
 // TestWorse: each column is marked if it is worse by more than noise, and only then; the other stack and scenario are no rung below.

@@ -33,7 +33,7 @@ func Print(w io.Writer, rungs []Rung) error {
 // Legend says what the columns are.
 func Legend() string {
 	return strings.Join([]string{
-		"OK %: of the operations that matter, during the fault. p99 wait: until any answer, good or bad, of the slowest of them.",
+		"OK %: of the operations that need the victim and others too, during the fault. p99 wait: until any answer, good or bad, of the slowest of them.",
 		"RPCs/op: during the fault if all services can tell then (errors, slow calls), otherwise before it, as msgs/op.",
 		"degraded: answers that are less than asked for, and say so, of the OK ones. doubled: with counters that drifted.",
 		"worse: than the level below, beyond noise as far as one run can tell: a share by 2 points and a z-test at 1 %, a time by half and",
