@@ -124,7 +124,9 @@ func Mattering(faults []fault.Spec, ops []string) []string {
 // ofService tells whether a fault is that of one service.
 func ofService(f fault.Spec) bool { return slices.Contains(services(), f.Victim) }
 
-func services() []string { return []string{"posts", "comments", "moderation", "subscriptions", "query"} }
+func services() []string {
+	return []string{"posts", "comments", "moderation", "subscriptions", "query"}
+}
 
 func concerns(victim, op string) bool {
 	needs, _ := measure.Needs("sync", "", op)
