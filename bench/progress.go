@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"tandem/bench/fault"
 	"tandem/bench/scenario"
 )
 
@@ -106,8 +108,10 @@ func (p *progress) text(s scenario.Progress) string {
 	if s.Waiting > 0 {
 		fmt.Fprintf(&b, "  %d writes do not show yet", s.Waiting)
 	}
-	if s.Down != "" {
+	if slices.Contains(fault.Parts(), s.Down) { // a kill is told by its victim alone
 		fmt.Fprintf(&b, "  %s is killed", s.Down)
+	} else if s.Down != "" {
+		fmt.Fprintf(&b, "  %s in effect", s.Down)
 	}
 	return b.String()
 }

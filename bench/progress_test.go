@@ -51,9 +51,10 @@ func TestProgressText(t *testing.T) {
 		"sync   under load   99 % of 1000  7 not OK  posts is killed": {
 			Stage: "load", Done: 999, Total: 1000, Failed: 7, Down: "posts",
 		},
-		"sync   waiting for the last effects":                            {Stage: "drain"},
-		"sync   waiting for the last effects  12 writes do not show yet": {Stage: "drain", Waiting: 12},
-		"sync   looking at what is there":                                {Stage: "look"},
+		"sync   under load   50 % of 1000  0 not OK  slow calls subscriptions in effect": {Stage: "load", Done: 500, Total: 1000, Down: "slow calls subscriptions"},
+		"sync   waiting for the last effects":                                            {Stage: "drain"},
+		"sync   waiting for the last effects  12 writes do not show yet":                 {Stage: "drain", Waiting: 12},
+		"sync   looking at what is there":                                                {Stage: "look"},
 	} {
 		require.Equal(t, want, p.text(state))
 		require.Less(t, len(p.text(state)), 80, "it must be one line on any terminal")

@@ -74,7 +74,8 @@ type Figures struct {
 	// Recovered are the unknown writes that are found to have happened (total-queue: recovered). Of the subscriptions this is the
 	// least number that explains the author's count.
 	Recovered Figure `json:"recovered"`
-	// HalfDone are unknown writes of which only a part has happened. Sending them again finishes them. Ours.
+	// HalfDone are unknown writes of which only a part has happened: a deletion that took the comments and left the post, a comment that
+	// was reviewed and not stored. Sending them again finishes them. Ours.
 	HalfDone Figure `json:"half_done"`
 
 	// Lost writes were acknowledged and are absent (set-full: lost); in the read model also whatever the store holds and it does not
@@ -176,6 +177,7 @@ func Check(h *history.History) Result {
 	for _, t := range j.order {
 		j.judge(t)
 	}
+	j.judgeReviews()
 	j.judgeReaders()
 	j.judgeEffects()
 	j.judgeLog()

@@ -124,6 +124,11 @@ func (r *run) sawComment(id, status string, views ...history.View) *run {
 	return r
 }
 
+// reviewed adds the final of a comment that moderation knows and no store holds.
+func (r *run) reviewed(id, post string) *run {
+	return r.final(history.Final{View: history.ViewReview, Aggregate: history.Comment, ID: id, Ref: "ref-" + id, PostID: post, Present: true})
+}
+
 // ruled sets what moderation says of a comment; forgot has it say nothing.
 func (r *run) ruled(id, verdict string) *run {
 	for i := range r.h.Finals {
@@ -273,6 +278,8 @@ func TestFigures(t *testing.T) {
 		{"comment_of_a_deleted_post_never_read", newRun().post("p").comment("c", "p").delete("p").missed(post, "p"), "", Valid},
 		{"comment_outlives_its_post", newRun().post("p").comment("c", "p").delete("p").missed(post, "p").sawComment("c", approved), "unexpected.store 1, unexpected.read_model 1", Invalid},
 		{"unknown_delete_took_post_and_comment", newRun().post("p").comment("c", "p").delete("p", unknown).missed(post, "p").missed(comment, "c"), "recovered 1", Valid},
+		{"reviewed_and_not_stored", newRun().post("p").saw("p", 1, 0).comment("c", "p", noReply).reviewed("c", "p"), "half 1", Valid},
+		{"reviewed_under_half_a_deletion", newRun().post("p").saw("p", 1, 0).comment("c", "p", unknown).delete("p", unknown).reviewed("c", "p"), "half 1", Valid},
 		{"unknown_delete_took_the_comment_only", newRun().post("p").saw("p", 1, 0).comment("c", "p").delete("p", unknown).missed(comment, "c"), "half 1", Valid},
 		{"unknown_delete_took_one_of_two_comments", newRun().post("p").saw("p", 1, 1).comment("c", "p").comment("d", "p").sawComment("d", approved).delete("p", unknown).missed(comment, "c"), "lost.store 1, lost.read_model 1", Invalid},
 		{"verdict_missing", newRun().comment("c", "p").sawComment("c", approved).forgot("c"), "lost.store 1", Invalid},

@@ -92,6 +92,19 @@ func (j *judge) mustNotOutlive(t *thing) {
 	}
 }
 
+// judgeReviews counts the creations without an answer of which only the review has happened. If the post is gone, so may the comment
+// be that was stored.
+func (j *judge) judgeReviews() {
+	for _, f := range j.reviewed {
+		create, post := j.created[key{history.Comment, f.Ref}], j.things[key{history.Post, f.PostID}]
+		if create == nil || post == nil || !present(post.store) || len(post.all("DeletePost", mayHaveHappened)) > 0 {
+			continue
+		}
+		j.figures.HalfDone.add(fmt.Sprintf("%s had no answer, and half of it has happened: moderation has reviewed it, and it is not stored.",
+			name(create)))
+	}
+}
+
 func (j *judge) judgeStatus(t *thing) {
 	if !present(t.store) || t.create == nil {
 		return

@@ -10,6 +10,9 @@ import (
 func (j *judge) findUnexpected() {
 	for i := range j.h.Finals {
 		f := &j.h.Finals[i]
+		if f.View == history.ViewReview { // of what has no thing: nobody stored it
+			continue
+		}
 		t := j.things[key{f.Aggregate, f.ID}]
 		if why := j.strangeness(t, f); why != "" {
 			t.strange = true

@@ -35,6 +35,8 @@ type judge struct {
 	commentsOf map[string][]*thing
 	// recovered creations were counted already.
 	recovered map[*history.Operation]bool
+	// reviewed are the comments that moderation knows and no store holds.
+	reviewed []*history.Final
 	// brokenSessions are those breaches of ReadYourWrites and MonotonicReads that were promised not to happen.
 	brokenSessions Figure
 	// unsearched are the things whose order was searched for in vain, because it took too long.
@@ -92,6 +94,10 @@ func (j *judge) addOperation(o *history.Operation) {
 
 // addFinal files a final observation. Of several about the same thing in the same view the last one counts.
 func (j *judge) addFinal(f *history.Final) {
+	if f.View == history.ViewReview {
+		j.reviewed = append(j.reviewed, f)
+		return
+	}
 	t := j.thing(key{f.Aggregate, f.ID})
 	if f.View == history.ViewStore {
 		t.store = f

@@ -135,6 +135,8 @@ type View string
 const (
 	ViewStore View = "store" // the owner's own RPCs (posts, comments, subscriptions)
 	ViewPage  View = "page"  // query's pages; in async: the read model
+	// ViewReview is moderation, asked about a comment whose creation had no answer, and which is not in the store.
+	ViewReview View = "review"
 )
 
 // Final is one thing as it was seen at the end of a run, after the drain.

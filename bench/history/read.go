@@ -200,7 +200,7 @@ func (r *reader) takeFinal(line []byte) error {
 	if err := takeInto(&r.h.Finals, line); err != nil {
 		return err
 	}
-	if v := r.h.Finals[len(r.h.Finals)-1].View; v != ViewStore && v != ViewPage {
+	if v := r.h.Finals[len(r.h.Finals)-1].View; v != ViewStore && v != ViewPage && v != ViewReview {
 		return fmt.Errorf("unknown view %q", v)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"tandem/bench/history"
 	blogv1 "tandem/proto/blog/v1"
+	"tandem/shared/rules"
 )
 
 // ObserveConcurrency is how many things Observe looks at side by side.
@@ -24,7 +25,8 @@ const ObserveConcurrency = 64
 // answer for 10 s is an error: what was not looked at must not pass for absent.
 //
 // Each thing gets one Final per view, also if it is absent: a post that says NOT_FOUND, or, created by the load, stands in no
-// list; a comment that was acknowledged, or shows in the other view, and stands not under its post.
+// list; a comment that was acknowledged, or shows in the other view, and stands not under its post. A comment whose creation had no
+// answer, and that is in no store, gets one if moderation has reviewed it all the same.
 func Observe(ctx context.Context, c *Client, ops []*history.Operation, sample int) ([]history.Final, error) {
 	o := &observer{client: c, comments: map[string][]string{}, created: map[string]bool{}, authorOf: map[string]string{}}
 	o.sortOps(ops)
@@ -34,6 +36,9 @@ func Observe(ctx context.Context, c *Client, ops []*history.Operation, sample in
 	}
 	o.listed = listed
 	if err := o.lookAtAll(ctx, o.postsToSee(ops, sample), o.authorsToSee(ops)); err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	if err := o.lookForReviews(ctx, ops); err != nil {
 		return nil, fmt.Errorf("observe: %w", err)
 	}
 	slices.SortFunc(o.finals, func(a, b history.Final) int {
@@ -211,6 +216,36 @@ func (o *observer) addVerdicts(ctx context.Context, comments map[string]history.
 		}
 		comments[id] = f
 	}
+	return nil
+}
+
+// lookForReviews finds the comments that moderation has reviewed and nobody stored: work that was done for a user who got no answer. A
+// comment's id follows from its request.
+func (o *observer) lookForReviews(ctx context.Context, ops []*history.Operation) error {
+	stored := map[string]bool{}
+	for _, f := range o.finals {
+		stored[f.ID] = stored[f.ID] || f.View == history.ViewStore && f.Present
+	}
+	lookers, ctx := errgroup.WithContext(ctx)
+	lookers.SetLimit(ObserveConcurrency)
+	for _, op := range ops {
+		id := rules.NewID("comment", op.RequestID)
+		if op.Op == CreateComment && op.Outcome == history.Unknown && !stored[id] {
+			lookers.Go(func() error { return o.lookForReview(ctx, op, id) })
+		}
+	}
+	return lookers.Wait()
+}
+
+func (o *observer) lookForReview(ctx context.Context, op *history.Operation, id string) error {
+	_, err := read(ctx, observation, o.client.getVerdict, &blogv1.GetVerdictRequest{CommentId: id})
+	if status.Code(err) == codes.NotFound {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get the verdict on comment %s: %w", id, err)
+	}
+	o.add(history.Final{View: history.ViewReview, Aggregate: history.Comment, ID: id, Ref: op.Ref, PostID: op.PostID, Present: true})
 	return nil
 }
 

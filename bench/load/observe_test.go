@@ -22,6 +22,7 @@ import (
 	blogv1 "tandem/proto/blog/v1"
 	labv1 "tandem/proto/lab/v1"
 	"tandem/shared/effect"
+	"tandem/shared/rules"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -338,6 +339,22 @@ func TestObserveReadsAllPages(t *testing.T) {
 		require.Equal(t, f.Status != "REJECTED", by[history.ViewPage][f.ID].Present, "%+v", f)
 	}
 	require.Equal(t, by[history.ViewStore][id].Count, by[history.ViewPage][id].Count)
+}
+
+// TestObserveFindsReviewsForNobody: of two comments without an answer one was stored, and of the other only the review was done.
+func TestObserveFindsReviewsForNobody(t *testing.T) {
+	_, c, ops := loaded(t, func(*fake) {})
+	stored := lastOf(ops, CreateComment)
+	stored.Outcome = history.Unknown
+	lost := &history.Operation{
+		Phase: history.PhaseLoad, Op: CreateComment, Outcome: history.Unknown, RequestID: requestID(newRand(9, 9)), Ref: "r", PostID: stored.PostID,
+	}
+	list, err := Observe(t.Context(), c, append(ops, lost), 0)
+	require.NoError(t, err)
+	reviewed := slices.DeleteFunc(list, func(f history.Final) bool { return f.View != history.ViewReview })
+	require.Equal(t, []history.Final{{
+		View: history.ViewReview, Aggregate: history.Comment, ID: rules.NewID("comment", lost.RequestID), Ref: "r", PostID: stored.PostID, Present: true,
+	}}, reviewed)
 }
 
 func TestObserveNotices(t *testing.T) {
