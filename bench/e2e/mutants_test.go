@@ -120,16 +120,40 @@ func TestMutants(t *testing.T) {
 	tested := map[mutant.Name]bool{}
 	t.Run(string(mutant.NewRequestID), newRequestID)
 	tested[mutant.NewRequestID] = true
-	for _, p := range weakSettings() {
-		t.Run(p.name, p.test)
-	}
+	all := weakSettings()
 	for _, p := range mutants() {
 		p.name, p.sound = string(p.mutant), p.config
 		tested[p.mutant] = true
+		all = append(all, p)
+	}
+	t.Run("none", func(t *testing.T) { noMistake(t, all) })
+	for _, p := range all {
 		t.Run(p.name, p.test)
 	}
 	for _, m := range mutant.All() {
 		require.True(t, tested[m], "no test makes the mistake %s", m)
+	}
+}
+
+// isUsual tells whether the stack without the mistake is async as it comes, under the usual load.
+func (p provocation) isUsual() bool {
+	return p.adapt == nil && p.sound.Stack == cluster.Async && p.sound.AsyncLevel == ""
+}
+
+// noMistake provokes async as it comes with all that brings mistakes to light in it, in one run: no figure may see any.
+func noMistake(t *testing.T, all []provocation) {
+	t.Parallel()
+	all = slices.DeleteFunc(slices.Clone(all), func(p provocation) bool { return !p.isUsual() })
+	var faults []fault.Spec
+	for _, p := range all {
+		if f := p.faults[0]; !slices.Contains(faults, f) {
+			faults = append(faults, f)
+		}
+	}
+	result := experiment{plan: labPlan(seed(t), faults...), config: cluster.Config{Stack: cluster.Async}}.run(t)
+	requireSound(t, result)
+	for _, p := range all {
+		require.Zero(t, p.count(&result.Figures), "%s without %s", p.figure, p.name)
 	}
 }
 
@@ -139,11 +163,13 @@ func (p provocation) test(t *testing.T) {
 	if p.adapt != nil {
 		p.adapt(&plan)
 	}
-	t.Run("without", func(t *testing.T) {
-		result := experiment{plan: plan, config: p.sound}.run(t)
-		requireSound(t, result)
-		require.Zero(t, p.count(&result.Figures))
-	})
+	if !p.isUsual() {
+		t.Run("without", func(t *testing.T) {
+			result := experiment{plan: plan, config: p.sound}.run(t)
+			requireSound(t, result)
+			require.Zero(t, p.count(&result.Figures))
+		})
+	}
 	t.Run("with", func(t *testing.T) {
 		result := experiment{plan: plan, config: p.config, mutant: p.mutant}.run(t)
 		n := p.count(&result.Figures)
