@@ -31,11 +31,10 @@ const pageTimeout = 5 * time.Minute
 // exitUnknown is the exit code of a scenario whose run does not allow a verdict.
 const exitUnknown = 4
 
-// TestEveryPage runs the blocks of every walkthrough in one clone that is built once: those that need nothing but the clone several
-// pages at a time, and then those that need both stacks up, one after the other. A page that fails beside others is run once more
-// alone, since the machine may have been the reason; only that counts.
-func TestEveryPage(t *testing.T) {
-	clone := newClone(t)
+// everyPage runs the blocks of every walkthrough: those that need nothing but the clone several pages at a time, and then
+// those that need both stacks up, one after the other. A page that fails beside others is run once more alone, since the machine may
+// have been the reason; only that counts.
+func everyPage(t *testing.T, clone string) {
 	text, err := os.ReadFile(filepath.Join(walkthroughs, index))
 	require.NoError(t, err)
 	first, err := parsePage(index, string(text))
@@ -137,10 +136,9 @@ var (
 	longFlag      = regexp.MustCompile(`--[a-z][a-z-]*`)
 )
 
-// TestCommandsInTheText looks at the commands that the pages only talk of: there must be such a command with such flags, or such a
+// commandsInTheText looks at the commands that the pages only talk of: there must be such a command with such flags, or such a
 // target of make.
-func TestCommandsInTheText(t *testing.T) {
-	clone := newClone(t)
+func commandsInTheText(t *testing.T, clone string) {
 	runBlock(t, clone, "make bin/tandem")
 	makeHelp := output(t, clone, "make help")
 	files, err := filepath.Glob(filepath.Join(walkthroughs, "*.md"))

@@ -44,12 +44,20 @@ func blocks(t *testing.T, readme string) (found []block) {
 // testCommand is run by .ci/run before this test, and would run all that this test has just been started with.
 const testCommand = "make test\n"
 
+// TestEveryCommandBlock runs what readers are meant to type: the README's blocks in a fresh clone, and then, where that has built
+// everything, those of the walkthroughs.
 func TestEveryCommandBlock(t *testing.T) {
+	clone := newClone(t)
+	t.Run("readme", func(t *testing.T) { everyBlock(t, clone) })
+	t.Run("walkthroughs", func(t *testing.T) { everyPage(t, clone) })
+	t.Run("commands_in_the_text", func(t *testing.T) { commandsInTheText(t, clone) })
+}
+
+func everyBlock(t *testing.T, clone string) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	ci, err := os.ReadFile("../../.ci/run")
 	require.NoError(t, err)
-	clone := newClone(t)
 	all := blocks(t, string(readme))
 	require.GreaterOrEqual(t, len(all), 5, "blocks were not recognised")
 	for _, b := range all {
