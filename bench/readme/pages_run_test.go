@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,7 @@ func everyPage(t *testing.T, clone string) {
 	require.NotEmpty(t, first.commands, "how to build")
 	require.NoError(t, runPage(t, clone, first, false))
 	start := time.Now()
-	names := chosen()
+	names := chosen(t)
 	failed := besides(t, clone, names)
 	t.Logf("all pages beside each other: %v; to run again: %v", time.Since(start).Round(time.Second), failed)
 	for _, name := range failed {
@@ -60,12 +61,28 @@ func everyPage(t *testing.T, clone string) {
 	t.Logf("all pages: %v", time.Since(start).Round(time.Second))
 }
 
-// chosen are the pages to run: all, or those that the environment names, separated by commas.
-func chosen() []string {
-	if some := os.Getenv("PAGES"); some != "" {
+// chosen are the pages to run: all, or those that the environment names, separated by commas, or a share such as 2/3, the second of
+// three.
+func chosen(t *testing.T) (names []string) {
+	some := os.Getenv("PAGES")
+	nth, of, isShare := strings.Cut(some, "/")
+	switch {
+	case some == "":
+		return scenario.Names()
+	case !isShare:
 		return strings.Split(some, ",")
 	}
-	return scenario.Names()
+	n, err := strconv.Atoi(nth)
+	require.NoError(t, err, "PAGES=%s", some)
+	shares, err := strconv.Atoi(of)
+	require.NoError(t, err, "PAGES=%s", some)
+	require.True(t, 1 <= n && n <= shares, "PAGES=%s: use 1/%d to %d/%d", some, shares, shares, shares)
+	for i, name := range scenario.Names() {
+		if i%shares == n-1 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func newClone(t *testing.T) string {
@@ -115,16 +132,17 @@ func runPage(t *testing.T, clone string, p page, up bool) error {
 }
 
 // runCommand returns what a block printed, and an error if that is not what the page says. A machine that was too busy for a verdict
-// is no error as long as all that the page expects has come true.
+// is no error as long as all that the page expects has come true, but for what the machine may be the reason for.
 func runCommand(ctx context.Context, dir string, c command) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	out, err := bash(ctx, dir, c.text).CombinedOutput()
-	if missing := c.missing(string(out)); missing != "" {
-		return string(out), errors.Join(fmt.Errorf("not printed, or not in this order: %q", missing), err)
-	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == exitUnknown && strings.Contains(string(out), noVerdict) && c.expected != nil {
+	busy := errors.As(err, &exit) && exit.ExitCode() == exitUnknown && strings.Contains(string(out), noVerdict) && c.expected != nil
+	if missing := c.missing(string(out), busy); missing != "" {
+		return string(out), fmt.Errorf("not printed, or not in this order: %q (%w)", missing, err)
+	}
+	if busy {
 		return string(out), nil
 	}
 	return string(out), err
