@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -252,9 +251,7 @@ func (b *bench) print(results *report.Results) error {
 	if !b.asJSON {
 		return results.Print(b.stdout)
 	}
-	enc := json.NewEncoder(b.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(results)
+	return printJSON(b.stdout, results)
 }
 
 // remind prints the answer once more where the tables have pushed it off the screen.

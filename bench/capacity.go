@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -182,7 +181,5 @@ func (s *search) print(found *report.Capacity) error {
 	if !s.asJSON {
 		return found.Print(s.stdout)
 	}
-	enc := json.NewEncoder(s.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(found)
+	return printJSON(s.stdout, found)
 }

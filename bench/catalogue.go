@@ -112,12 +112,10 @@ func (c *catalogue) place(n int, j *judged) {
 	c.rows[i].runs[n] = j
 }
 
-// verdicts are what the records say of a row.
+// verdicts are what the records that have a row say of it.
 func (r row) verdicts() (all []string) {
 	for _, j := range r.runs {
-		if j == nil {
-			all = append(all, "not run")
-		} else {
+		if j != nil {
 			all = append(all, string(j.Verdict))
 		}
 	}
@@ -142,6 +140,9 @@ func (r row) outcomes() (texts []string, of map[string][]*expect.Outcome) {
 	return texts, of
 }
 
+// failed tells whether an expectation did not come true in a record, or was not held against a run that the record has.
+func (r row) failed(n int, o *expect.Outcome) bool { return r.runs[n] != nil && (o == nil || !o.Holds) }
+
 func (r row) name() string { return fmt.Sprintf("%s, %s at %s", r.scenario, r.stack, r.level) }
 
 // differing are the rows that do not have the same verdict in all records.
@@ -154,13 +155,23 @@ func (c *catalogue) differing() (found []string) {
 	return found
 }
 
+// incomplete are the rows that some record lacks.
+func (c *catalogue) incomplete() (found []string) {
+	for _, r := range c.rows {
+		if slices.Contains(r.runs, nil) {
+			found = append(found, r.name())
+		}
+	}
+	return found
+}
+
 // untrue are the expectations that did not come true in some record.
 func (c *catalogue) untrue() (found []string) {
 	for _, r := range c.rows {
 		texts, of := r.outcomes()
 		for _, text := range texts {
-			for _, o := range of[text] {
-				if o == nil || !o.Holds {
+			for n, o := range of[text] {
+				if r.failed(n, o) {
 					found = append(found, r.name()+": "+text)
 					break
 				}
@@ -174,7 +185,8 @@ func (c *catalogue) print(w io.Writer) {
 	fmt.Fprint(w, "# The catalogue, measured\n\nWhat each scenario expects of each stack, and what came out. ")
 	fmt.Fprint(w, "Written by `tandem scenario compare`; a scenario's own page says why.\n\n")
 	c.printRuns(w)
-	printList(w, fmt.Sprintf("The verdicts of all %d rows are the same in all runs.", len(c.rows)), "Verdicts that differ:", c.differing())
+	printList(w, fmt.Sprintf("The verdicts of all %d rows are the same in all runs that have them.", len(c.rows)), "Verdicts that differ:", c.differing())
+	printList(w, "All rows are in all runs.", "Not in all runs:", c.incomplete())
 	printList(w, "All that was expected came true.", "What did not come true:", c.untrue())
 	fmt.Fprintln(w, "\n| scenario | stack | level | expected |"+strings.Repeat(" measured |", len(c.records))+" came true |")
 	fmt.Fprintln(w, "|---|---|---|---|"+strings.Repeat("---|", len(c.records)+1))
@@ -215,13 +227,13 @@ func (r row) print(w io.Writer) {
 	for _, text := range texts {
 		cells := append(slices.Clone(first), cell(text))
 		came := "yes"
-		for _, o := range of[text] {
-			if o == nil {
-				cells, came = append(cells, "not run"), "no"
-				continue
+		for n, o := range of[text] {
+			measured := "not run"
+			if o != nil {
+				measured = said(*o)
 			}
-			cells = append(cells, cell(said(*o)))
-			if !o.Holds {
+			cells = append(cells, cell(measured))
+			if r.failed(n, o) {
 				came = "no"
 			}
 		}
@@ -237,12 +249,12 @@ func cell(text string) string {
 
 // verdict is the exit code.
 func (c *catalogue) verdict() error {
-	differing, untrue := c.differing(), c.untrue()
-	if len(differing)+len(untrue) == 0 {
+	differing, incomplete, untrue := c.differing(), c.incomplete(), c.untrue()
+	if len(differing)+len(incomplete)+len(untrue) == 0 {
 		return nil
 	}
-	return &exitError{exitInvalid, fmt.Errorf("%d verdicts differ, and %d expectations did not come true in every run: they are listed above the table",
-		len(differing), len(untrue))}
+	return &exitError{exitInvalid, fmt.Errorf("%d verdicts differ, %d rows are not in every run, and %d expectations did not come true in every run: "+
+		"they are listed above the table", len(differing), len(incomplete), len(untrue))}
 }
 
 // levelOf names the protection of one stack in a variant, and whatever else sets the variant apart: its name without the other stack.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,9 +41,7 @@ func newCheck() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(found)
+				err = printJSON(cmd.OutOrStdout(), found)
 			} else {
 				err = asResults(found).PrintChecks(cmd.OutOrStdout())
 			}

@@ -68,9 +68,7 @@ func newCompare() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(found)
+				return printJSON(cmd.OutOrStdout(), found)
 			}
 			return found.print(cmd.OutOrStdout())
 		},

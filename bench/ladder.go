@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -43,12 +42,7 @@ func newLadder() *cobra.Command {
 			return r.climb(cmd.Context(), found, cmd.OutOrStdout())
 		},
 	}
-	addHow(cmd, &r.bench.config)
-	takeFreePorts(cmd)
-	addOwnProcs(cmd, &r.bench.procs)
-	cmd.Flags().Uint64Var(&r.seed, "seed", 0, "seed of everything that is left to chance; 0 for each scenario's own")
-	cmd.Flags().StringVar(&r.bench.results, "results", "results", "`folder` that gets a folder for each run")
-	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON to stdout instead of tables")
+	r.addFlags(cmd)
 	return cmd
 }
 
@@ -70,9 +64,7 @@ func (r *ladderRun) climb(ctx context.Context, all []*scenario.Scenario, stdout 
 		}
 	}
 	if r.asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(done); err != nil {
+		if err := printJSON(stdout, done); err != nil {
 			return err
 		}
 	} else {

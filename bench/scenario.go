@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,14 +96,19 @@ func newScenarioRun() *cobra.Command {
 			return r.run(cmd.Context(), found, cmd.OutOrStdout())
 		},
 	}
+	r.addFlags(cmd)
+	cmd.Flags().StringVar(&r.record, "record", "", "`file` that gets what was expected and measured, for `tandem scenario compare`")
+	return cmd
+}
+
+// addFlags adds what all commands have that run scenarios.
+func (r *scenarioRun) addFlags(cmd *cobra.Command) {
 	addHow(cmd, &r.bench.config)
 	takeFreePorts(cmd)
 	addOwnProcs(cmd, &r.bench.procs)
 	cmd.Flags().Uint64Var(&r.seed, "seed", 0, "seed of everything that is left to chance; 0 for each scenario's own")
 	cmd.Flags().StringVar(&r.bench.results, "results", "results", "`folder` that gets a folder for each run")
-	cmd.Flags().StringVar(&r.record, "record", "", "`file` that gets what was expected and measured, for `tandem scenario compare`")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON to stdout instead of tables")
-	return cmd
 }
 
 // takeFreePorts makes free ports the default: nobody calls a service of a scenario by hand, and so it can run beside `tandem up`.
@@ -182,9 +186,7 @@ func (r *scenarioRun) run(ctx context.Context, all []*scenario.Scenario, stdout 
 		}
 	}
 	if r.asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(done); err != nil {
+		if err := printJSON(stdout, done); err != nil {
 			return err
 		}
 	} else {

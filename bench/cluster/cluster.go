@@ -275,15 +275,16 @@ func (c *Cluster) Resume(ctx context.Context, name string) error {
 // FillDisk has a running part find no room on its disk: whatever would make one of its files longer fails. Its log goes to a file too, so it
 // can say nothing about it either. A part that is started again has room. Only on Linux.
 func (c *Cluster) FillDisk(name string) error {
-	return c.toFiles(name, "fill the disk of", forbidGrowth)
+	return c.toProcess(name, "fill the disk of", forbidGrowth)
 }
 
 // FreeDisk ends FillDisk. ErrNotRunning if the part is down.
 func (c *Cluster) FreeDisk(name string) error {
-	return c.toFiles(name, "free the disk of", allowGrowth)
+	return c.toProcess(name, "free the disk of", allowGrowth)
 }
 
-func (c *Cluster) toFiles(name, what string, do func(pid int) error) error {
+// toProcess does something to the process of a part, which nobody kills or restarts meanwhile.
+func (c *Cluster) toProcess(name, what string, do func(pid int) error) error {
 	p, err := c.part(name)
 	if err != nil {
 		return err
@@ -300,30 +301,23 @@ func (c *Cluster) toFiles(name, what string, do func(pid int) error) error {
 	return nil
 }
 
+// signal sends a signal that stops a process or lets it go on, and returns once that is so.
 func (c *Cluster) signal(ctx context.Context, name, what string, s syscall.Signal, stopped bool) error {
-	p, err := c.part(name)
-	if err != nil {
-		return err
-	}
-	p.op.Lock()
-	defer p.op.Unlock()
-	pid := c.Pid(name)
-	if pid == 0 {
-		return fmt.Errorf("%s %s: %w", what, name, ErrNotRunning)
-	}
-	if err := syscall.Kill(pid, s); err != nil {
-		return fmt.Errorf("%s %s: %w", what, name, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, killTimeout)
-	defer cancel()
-	for {
-		if is, err := isStopped(pid); err != nil || is == stopped {
+	return c.toProcess(name, what, func(pid int) error {
+		if err := syscall.Kill(pid, s); err != nil {
 			return err
 		}
-		if err := pause(ctx); err != nil {
-			return fmt.Errorf("%s %s: process %d did not heed the signal: %w", what, name, pid, err)
+		ctx, cancel := context.WithTimeout(ctx, killTimeout)
+		defer cancel()
+		for {
+			if is, err := isStopped(pid); err != nil || is == stopped {
+				return err
+			}
+			if err := pause(ctx); err != nil {
+				return fmt.Errorf("process %d did not heed the signal: %w", pid, err)
+			}
 		}
-	}
+	})
 }
 
 // StopPart asks one part to stop (SIGTERM), and returns once its process is reaped: it drains within its drain timeout. If it does not

@@ -123,11 +123,15 @@ func TestFallbackPages(t *testing.T) {
 // TestFallbackIsJudged runs the whole laboratory at the level fallback, while what can be done without is killed: nothing is lost,
 // no comment stays without a verdict, and what is available is what the dependency graph predicts.
 func TestFallbackIsJudged(t *testing.T) {
-	plan := pipelinePlan(seed(t))
+	plan := scenario.DefaultPlan()
+	plan.Seed, plan.World = seed(t), load.WorldSize{Posts: 300, Comments: 300, Authors: 20, Subscriptions: 300}
+	plan.Steady, plan.Sample = 2*time.Second, 50
 	slot := scenario.Slot{Before: 500 * time.Millisecond, For: 3 * time.Second, After: 1300 * time.Millisecond}
 	plan.Steps = scenario.Kills(slot, "moderation", "subscriptions", "comments")
 	plan.Rate = 100 // services that look for races are slow, and a breaker that opens for that degrades what nothing was done to
-	h := runPipeline(t, plan, cluster.Config{Stack: cluster.Sync, SyncLevel: fallback})
+	config := complete(t, cluster.Config{Stack: cluster.Sync, SyncLevel: fallback})
+	config.Dir = t.ArtifactDir()
+	h := carryOut(t, plan, scenario.Lab{Cluster: config})
 	result := check.Check(h)
 	require.True(t, result.Verdict == check.Valid || result.OnlyDisturbed(), "%q", result.Reasons)
 	require.Equal(t, fallback, h.Header.Level)

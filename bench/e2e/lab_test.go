@@ -14,6 +14,7 @@ import (
 	"tandem/bench/check"
 	"tandem/bench/cluster"
 	"tandem/bench/fault"
+	"tandem/bench/history"
 	"tandem/bench/load"
 	"tandem/bench/scenario"
 	"tandem/shared/mutant"
@@ -94,4 +95,19 @@ func (e experiment) run(t *testing.T) (result check.Result) {
 func requireSound(t *testing.T, result check.Result) {
 	t.Helper()
 	require.True(t, result.Verdict == check.Valid || result.OnlyDisturbed(), "%q", result.Reasons)
+}
+
+// carryOut runs an experiment in a laboratory that is complete but for its history and its log, and returns the history that it left on
+// disk.
+func carryOut(t *testing.T, plan scenario.Plan, lab scenario.Lab) *history.History {
+	t.Helper()
+	experiment, err := scenario.New(plan)
+	require.NoError(t, err)
+	lab.History, lab.Log = filepath.Join(lab.Cluster.Dir, "history.jsonl"), quiet()
+	_, err = experiment.Run(t.Context(), lab)
+	require.NoError(t, err)
+	h, err := history.Read(lab.History)
+	require.NoError(t, err)
+	require.True(t, h.Complete)
+	return h
 }

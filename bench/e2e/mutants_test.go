@@ -115,7 +115,7 @@ func effectsRepeated(f *check.Figures) int { return f.Effects.Repeated.Count }
 func passedOver(f *check.Figures) int      { return f.PassedOver.Count }
 
 // TestMutants makes the real system make each of the known mistakes, and demands that the laboratory finds it, in the figure that
-// says what is wrong. The same experiment without the mistake must be valid.
+// says what is wrong. Without the mistake there must be nothing to find.
 func TestMutants(t *testing.T) {
 	tested := map[mutant.Name]bool{}
 	t.Run(string(mutant.NewRequestID), newRequestID)

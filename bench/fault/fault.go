@@ -114,16 +114,20 @@ func (t *timed) note(err error) error {
 // await looks until seen returns nil. If it does not before ctx ends, the error is what it returned last.
 func await(ctx context.Context, seen func(context.Context) error) error {
 	for {
-		err := seen(ctx)
-		if err == nil {
-			return nil
-		}
-		timer := time.NewTimer(probeEvery)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if err := seen(ctx); err == nil || sleep(ctx, probeEvery) != nil {
 			return err
 		}
+	}
+}
+
+// sleep returns an error if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -87,15 +87,3 @@ func (z *zombie) end(ctx context.Context) error {
 	}
 	return errors.Join(first, second)
 }
-
-// sleep returns an error if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
